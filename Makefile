@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# `make help` lists the targets; HACKING.md tells how things hang together.
+
+VERSION := 0.1.0
+BUILD   ?= build
+PREFIX  ?= /usr/local
+DESTDIR ?=
+CC      ?= gcc
+V       ?= 0
+Q       := $(if $(filter 1,$(V)),,@)
+
+# ---- flags -------------------------------------------------------------------------
+# SANITIZE=address,undefined builds with sanitizers; use it with a BUILD of its own.
+SANITIZE ?=
+WERROR   ?=
+OPT      ?= -O2
+LIBS     := json-c libcrypto fdisk blkid libarchive
+WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
+	-Wvla -Wundef $(if $(WERROR),-Werror)
+CFLAGS   ?= $(OPT) -g
+HARDEN   := -fstack-protector-strong -fPIE $(if $(SANITIZE),,-D_FORTIFY_SOURCE=2)
+ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDEN) -pthread -I. -D_GNU_SOURCE \
+	-D_FILE_OFFSET_BITS=64 -DCAIRN_VERSION='"$(VERSION)"' -DCAIRN_PREFIX='"$(PREFIX)"' \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=all -fno-omit-frame-pointer) \
+	$(shell pkg-config --cflags $(LIBS) 2>/dev/null) $(CFLAGS)
+ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
+LDLIBS = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+
+# ---- sources: lower layers first; a layer never includes one to its right ----------
+LAYERS  := core blobfs initrd/compose builder verifier
+LIB_SRC := $(foreach d,$(LAYERS),$(wildcard $(d)/*.c))
+CLI_SRC := $(wildcard cli/*.c)
+LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
+CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
+LIB     := $(BUILD)/libcairn.a
+UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+
+.PHONY: all demo check check-long check-run bench fuzz install uninstall clean help
+.DELETE_ON_ERROR:
+
+all: $(BUILD)/cairn ## build the programs into build/
+
+# Rebuilds everything when the flags change.
+$(BUILD)/.config: FORCE
+	$(Q)mkdir -p $(@D)
+	$(Q)echo '$(CC) $(subst ','"'"',$(ALL_CFLAGS)) $(ALL_LDFLAGS)' | cmp -s - $@ || \
+		echo '$(CC) $(subst ','"'"',$(ALL_CFLAGS)) $(ALL_LDFLAGS)' > $@
+FORCE:
+
+$(BUILD)/%.o: %.c $(BUILD)/.config
+	$(Q)mkdir -p $(@D)
+	$(if $(filter 1,$(V)),,@echo '  CC    $<')
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP -c -o $@ $<
+
+$(LIB): $(LIB_OBJ)
+	$(if $(filter 1,$(V)),,@echo '  AR    $@')
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(BUILD)/cairn: $(CLI_OBJ) $(LIB)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+$(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
+	$(Q)mkdir -p $(@D)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d)
+
+# ---- set-up: the packages of each step are listed in tests/packages/ ----------------
+setup-%: FORCE
+	$(Q)tests/packages/install $*
+
+# ---- tests -------------------------------------------------------------------------
+check: setup-build setup-check ## run all tests, set-up included
+	$(Q)$(MAKE) --no-print-directory check-run
+
+check-run: all $(UNIT)
+	$(Q)tests/run $(UNIT) $(wildcard tests/cli/test_*.sh)
+
+check-long: ## as check, with every stress at its full count
+	$(Q)CAIRN_LONG=1 $(MAKE) --no-print-directory check
+
+clean: ## remove what was built (downloads and results in out/ stay)
+	rm -rf $(BUILD)/core $(BUILD)/cli $(BUILD)/blobfs $(BUILD)/builder $(BUILD)/initrd \
+		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(LIB)
+
+# ---- install -----------------------------------------------------------------------
+install: all ## install under $(DESTDIR)$(PREFIX)
+	install -D -m 0755 $(BUILD)/cairn $(DESTDIR)$(PREFIX)/bin/cairn
+
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(PREFIX)/bin/cairn
+
+help: ## this list
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22
+	@echo '  V=1 shows commands; SANITIZE=address,undefined BUILD=build/asan; PREFIX, DESTDIR'

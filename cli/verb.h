@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_CLI_VERB_H
+#define CAIRN_CLI_VERB_H
+
+#include "core/error.h"
+
+/*
+ * A verb of the command line. RUN gets the verb as argv[0] and returns 0, a positive
+ * enum status, or a negative errno with the sentence recorded (core/error.h).
+ */
+struct verb {
+	const char *name;
+	int (*run)(int argc, char **argv);
+	const char *summary; /* one line, for `cairn help` */
+	const char *usage;   /* all of it, for `cairn help VERB`; ends with a newline */
+};
+
+/* One declaration per cmd_*.c; the table is in verb.c. */
+extern const struct verb verb_help;
+extern const struct verb verb_version;
+
+/* All verbs, ending with NULL. */
+extern const struct verb *const verbs[];
+
+/* The verb of that name, or NULL. */
+const struct verb *verb_find(const char *name);
+
+/*
+ * Dispatch for verbs that have verbs of their own (`key new`, `verity format`): runs the
+ * one that argv[1] names, or refuses with a list of what there is.
+ */
+int verb_run_sub(const struct verb *const *table, int argc, char **argv);
+
+#endif

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: MIT */
+#include "core/json.h"
+
+#include <errno.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "core/hex.h"
+
+/* Of the thread's documents: a member could not be made. */
+static _Thread_local bool incomplete;
+
+void json_add(json_object *object, const char *key, json_object *value)
+{
+	if (!object || !value || json_object_object_add(object, key, value) < 0)
+		incomplete = true;
+}
+
+void json_add_text(json_object *object, const char *key, const char *value)
+{
+	if (value)
+		json_add(object, key, json_object_new_string(value));
+	else if (!object || json_object_object_add(object, key, NULL) < 0)
+		incomplete = true;
+}
+
+void json_add_number(json_object *object, const char *key, uint64_t value)
+{
+	json_add(object, key, json_object_new_uint64(value));
+}
+
+void json_add_bool(json_object *object, const char *key, int value)
+{
+	json_add(object, key, json_object_new_boolean(value));
+}
+
+void json_add_hex(json_object *object, const char *key, const void *data, size_t size)
+{
+	char *text = malloc(2 * size + 1);
+	if (text)
+		json_add_text(object, key, hex_encode(data, size, text));
+	else
+		incomplete = true;
+	free(text);
+}
+
+void json_append(json_object *array, json_object *value)
+{
+	if (!array || !value || json_object_array_add(array, value) < 0)
+		incomplete = true;
+}
+
+/* The length of the UTF-8 sequence that S starts with, 0 if it is none (RFC 3629). */
+static size_t utf8_length(struct span s)
+{
+	uint8_t c = s.data[0];
+	if (c < 0x80)
+		return 1;
+	size_t n = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
+		: c >= 0xf0 && c < 0xf5			    ? 4
+								    : 0;
+	if (n == 0 || s.size < n)
+		return 0;
+	for (size_t i = 1; i < n; i++)
+		if ((s.data[i] & 0xc0) != 0x80)
+			return 0;
+	uint8_t d = s.data[1];
+	if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
+		(c == 0xf4 && d > 0x8f))
+		return 0;
+	return n;
+}
+
+void json_add_bytes(json_object *object, const char *key, struct span text)
+{
+	BUFFER clean = {0};
+	bool exact = true;
+	for (size_t i = 0; i < text.size;) {
+		struct span rest = span_of(text.data + i, text.size - i);
+		size_t n = utf8_length(rest);
+		if (buffer_append(&clean, n ? (const void *)rest.data : "\xef\xbf\xbd",
+			    n ? n : 3) < 0)
+			incomplete = true;
+		exact = exact && n;
+		i += n ? n : 1;
+	}
+	json_add(object, key,
+		json_object_new_string_len(buffer_text(&clean), (int)clean.size));
+	char *hex_key = NULL;
+	if (!exact && asprintf(&hex_key, "%s_hex", key) > 0)
+		json_add_hex(object, hex_key, text.data, text.size);
+	free(hex_key);
+}
+
+int json_save(json_object *document, struct buffer *text)
+{
+	const char *s = incomplete || !document
+		? NULL
+		: json_object_to_json_string_ext(document,
+			  JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE |
+				  JSON_C_TO_STRING_SPACED);
+	incomplete = false;
+	return s ? buffer_printf(text, "%s\n", s) : error_memory();
+}
+
+int json_print(json_object *document)
+{
+	BUFFER text = {0};
+	int r = json_save(document, &text);
+	if (r < 0)
+		return r;
+	if (fwrite(text.data, 1, text.size, stdout) != text.size || fflush(stdout))
+		return error_errno("cannot write to standard output");
+	return 0;
+}
+
+int json_parse(struct span text, const char *name, size_t limit, json_object **value)
+{
+	*value = NULL;
+	if (text.size > limit)
+		return error_format("%s: JSON of %zu bytes, at most %zu are allowed", name,
+			text.size, limit);
+	json_tokener *tokener = json_tokener_new_ex(16);
+	if (!tokener)
+		return error_memory();
+	json_tokener_set_flags(tokener, JSON_TOKENER_STRICT);
+	json_object *parsed =
+		json_tokener_parse_ex(tokener, (const char *)text.data, (int)text.size);
+	enum json_tokener_error error = json_tokener_get_error(tokener);
+	size_t end = json_tokener_get_parse_end(tokener);
+	while (end < text.size && (text.data[end] == '\n' || text.data[end] == ' '))
+		end++;
+	json_tokener_free(tokener);
+	if (!parsed || error != json_tokener_success || end != text.size) {
+		json_object_put(parsed);
+		return error_format("%s: not valid JSON at offset %zu: %s", name, end,
+			error == json_tokener_success ? "more follows"
+						      : json_tokener_error_desc(error));
+	}
+	*value = parsed;
+	return 0;
+}

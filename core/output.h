@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_CORE_OUTPUT_H
+#define CAIRN_CORE_OUTPUT_H
+
+#include <sys/types.h>
+
+#include "core/file.h"
+
+/*
+ * A file that appears atomically or not at all: written without a name (or under a
+ * temporary one where the file system cannot do that), flushed, then put in place.
+ * A killed process leaves nothing behind, or what was there before.
+ */
+struct output {
+	struct file file; /* write here */
+	int dirfd;
+	char *path;
+	bool replace;
+	char temporary[24]; /* "" while the file has no name */
+};
+
+#define OUTPUT_CLOSED ((struct output){.file = FILE_CLOSED, .dirfd = -1})
+#define AUTO_OUTPUT   __attribute__((cleanup(output_close))) struct output
+
+/*
+ * Prepares PATH with MODE (the umask applies). What exists is refused with -EEXIST
+ * unless REPLACE; other than regular files are never replaced.
+ */
+int output_open(struct output *o, const char *path, mode_t mode, bool replace);
+
+/* Flushes and puts the file in place; the struct stays open for reading. */
+int output_commit(struct output *o);
+
+/* Discards what was not committed; may be called twice. */
+void output_close(struct output *o);
+
+/* The three steps for contents that are at hand. */
+int output_save(const char *path, mode_t mode, bool replace, struct span contents);
+
+#endif

@@ -1,0 +1,68 @@
+# SPDX-License-Identifier: MIT
+# For shell tests: source this, define functions named test_*, end with `run_tests`.
+# Each test runs in a subshell of its own with `set -e`, in an empty directory $T that is
+# removed afterwards. `skip REASON` ends it as skipped.
+set -u
+: "${CAIRN_TOP:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
+: "${CAIRN_BUILD:=$CAIRN_TOP/build}"
+cairn=$CAIRN_BUILD/cairn
+
+skip() {
+	echo "$*" >"$T.skip"
+	exit 77
+}
+
+# say WHY and fail the test
+fail() {
+	echo "FAILED: $*"
+	exit 1
+}
+
+# expect STATUS COMMAND... : the command must end with exactly that status. Its output is
+# in $T/out, what it says on stderr in $T/err.
+expect() {
+	local wanted=$1 got=0
+	shift
+	"$@" >"$T/out" 2>"$T/err" </dev/null || got=$?
+	[ "$got" = "$wanted" ] || {
+		sed 's/^/  out: /' "$T/out" | head -n 20
+		sed 's/^/  err: /' "$T/err" | head -n 20
+		fail "status $got, not $wanted: $*"
+	}
+}
+
+# refused STATUS PATTERN COMMAND... : as expect, with exactly one line on stderr that
+# matches the extended regular expression.
+refused() {
+	local wanted=$1 pattern=$2
+	shift 2
+	expect "$wanted" "$@"
+	[ "$(wc -l <"$T/err")" = 1 ] || fail "not one line on stderr: $(cat "$T/err")"
+	grep -Eq -- "$pattern" "$T/err" || fail "no '$pattern' in: $(cat "$T/err")"
+}
+
+run_tests() {
+	local only=${1:-} number=0 name failed=0
+	for name in $(declare -F | awk '$3 ~ /^test_/ { print $3 }'); do
+		[[ $name == *$only* ]] || continue
+		number=$((number + 1))
+		T=$(mktemp -d "${TMPDIR:-/tmp}/cairn-test.XXXXXX")
+		(
+			set -eE
+			trap 'echo "at line $LINENO: $BASH_COMMAND"' ERR
+			cd "$T"
+			$name
+		)
+		case $? in
+		0) echo "ok $number - $name" ;;
+		77) echo "ok $number - $name # SKIP $(cat "$T.skip")" ;;
+		*)
+			echo "not ok $number - $name"
+			failed=1
+			;;
+		esac
+		rm -rf "$T" "$T.skip"
+	done
+	[ $number -gt 0 ] || echo "not ok - no test matches $only"
+	return $failed
+}
