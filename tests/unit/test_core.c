@@ -218,7 +218,7 @@ static void json_refuses_what_is_not_one_value(void **state)
 	json_object *v = NULL;
 	assert_int_equal(json_parse(span_of("{\"a\":1}\n", 8), "x", 100, &v), 0);
 	json_object_put(v);
-	const char *bad[] = {"", "{", "{} {}", "{'a':1}", "[1,]"};
+	const char *bad[] = {"", "{", "{} {}", "{\"a\":01}", "[1,]"};
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
 		assert_true(json_parse(span_of(bad[i], strlen(bad[i])), "x", 100, &v) < 0);
 	BUFFER text = {0};
