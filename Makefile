@@ -73,7 +73,7 @@ setup-%: FORCE
 	$(Q)tests/packages/install $*
 
 # ---- tests -------------------------------------------------------------------------
-check: setup-build setup-check ## run all tests, set-up included
+check: setup-build setup-run setup-check ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory check-run
 
 check-run: all $(UNIT)

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/resource.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -35,10 +36,13 @@ static char *find_in(const char *directories, const char *program)
 
 int process_find(const char *program, char **path)
 {
-	if (strchr(program, '/'))
-		*path = strdup(program);
-	else if (!(*path = find_in(getenv("CAIRN_TOOLS"), program)) &&
-		!(*path = find_in(getenv("PATH"), program)))
+	char *ours = NULL;
+	*path = strchr(program, '/') ? strdup(program)
+				     : find_in(getenv("CAIRN_TOOLS"), program);
+	if (!*path && resource_find("tools", &ours) == 0)
+		*path = find_in(ours, program);
+	free(ours);
+	if (!*path && !(*path = find_in(getenv("PATH"), program)))
 		*path = find_in(DEFAULT_PATH, program);
 	if (!*path)
 		return error_set(STATUS_FAILED, ENOENT,

@@ -32,7 +32,7 @@ struct child {
 
 /*
  * The path of a program: in $CAIRN_TOOLS (directories, colon-separated) first, then in
- * the directories of PATH and the sbin directories. -ENOENT, STATUS_FAILED if missing:
+ * tools/ of our own (core/resource.h), in PATH and in the sbin directories. -ENOENT, STATUS_FAILED if missing:
  * the message names the program. The caller frees *PATH.
  */
 int process_find(const char *program, char **path);
