@@ -36,7 +36,8 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libcairn.a
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all demo check check-long check-run bench fuzz install uninstall clean help
+.PHONY: all demo check check-long check-run bench fuzz install uninstall clean \
+	format help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/cairn ## build the programs into build/
@@ -92,6 +93,9 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/cairn
+
+format: ## run clang-format over all C files
+	$(Q)git ls-files -- '*.c' '*.h' | xargs clang-format -i
 
 help: ## this list
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1\t\2/p' Makefile | expand -t 22

@@ -34,7 +34,7 @@ enum status {
 	STATUS_UNCHECKED = 7, /* a check could not run */
 	STATUS_DIFFERS = 8,   /* contents differ, a policy is violated, a collision */
 	STATUS_TIMEOUT = 9,   /* time-out, or a lock is busy */
-	/* 128 + N: ended by signal N */
+			      /* 128 + N: ended by signal N */
 };
 
 #define ERROR_PRINTF(f, a) __attribute__((format(printf, f, a)))

@@ -26,8 +26,8 @@ static int describe(struct file *f, const struct stat *st)
 	return 0;
 }
 
-static int open_checked(struct file *f, int dirfd, const char *path, int flags, int lookup,
-	bool allow_device)
+static int open_checked(struct file *f, int dirfd, const char *path, int flags,
+	int lookup, bool allow_device)
 {
 	*f = FILE_CLOSED;
 	int handle = openat(dirfd, path, O_PATH | O_CLOEXEC | lookup);
@@ -97,13 +97,13 @@ void file_close(struct file *f)
 	*f = FILE_CLOSED;
 }
 
-int file_read_some(const struct file *f, void *data, size_t size, uint64_t offset,
-	size_t *n_read)
+int file_read_some(
+	const struct file *f, void *data, size_t size, uint64_t offset, size_t *n_read)
 {
 	*n_read = 0;
 	if (offset > INT64_MAX || size > INT64_MAX - offset)
-		return error_format("%s: offset %ju is out of range", f->name,
-			(uintmax_t)offset);
+		return error_format(
+			"%s: offset %ju is out of range", f->name, (uintmax_t)offset);
 	while (*n_read < size) {
 		ssize_t n = pread(f->fd, (uint8_t *)data + *n_read, size - *n_read,
 			(off_t)(offset + *n_read));
@@ -133,8 +133,8 @@ int file_read(const struct file *f, void *data, size_t size, uint64_t offset)
 int file_write(const struct file *f, const void *data, size_t size, uint64_t offset)
 {
 	if (offset > INT64_MAX || size > INT64_MAX - offset)
-		return error_format("%s: offset %ju is out of range", f->name,
-			(uintmax_t)offset);
+		return error_format(
+			"%s: offset %ju is out of range", f->name, (uintmax_t)offset);
 	for (size_t done = 0; done < size;) {
 		ssize_t n = pwrite(f->fd, (const uint8_t *)data + done, size - done,
 			(off_t)(offset + done));
@@ -165,8 +165,8 @@ int file_slurp_fd(int fd, const char *name, size_t limit, struct buffer *b)
 		if (n == 0)
 			return 0;
 		if (b->size - start > limit)
-			return error_format("%s: larger than the %zu bytes allowed", name,
-				limit);
+			return error_format(
+				"%s: larger than the %zu bytes allowed", name, limit);
 	}
 }
 
@@ -195,8 +195,8 @@ int file_lock(const struct file *f, int operation, unsigned timeout_ms)
 			return error_errno("%s: cannot lock", f->name);
 		if (now_ms() >= deadline)
 			return error_set(STATUS_TIMEOUT, ETIMEDOUT,
-				"%s: is locked by another process (waited %u ms)", f->name,
-				timeout_ms);
+				"%s: is locked by another process (waited %u ms)",
+				f->name, timeout_ms);
 		nanosleep(&(struct timespec){.tv_nsec = 20000000}, NULL);
 	}
 	return 0;
@@ -225,7 +225,8 @@ int file_scratch(struct file *f, const char *path)
 	int fd = openat(dir, ".", O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
 	if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR))
 		fd = path_unlinked_file(dir);
-	int r = fd < 0 ? error_errno("%s: cannot make a temporary file beside it", path) : 0;
+	int r = fd < 0 ? error_errno("%s: cannot make a temporary file beside it", path)
+		       : 0;
 	close(dir);
 	return r < 0 ? r : file_from_fd(f, fd, path);
 }

@@ -42,8 +42,8 @@ int file_read(const struct file *f, void *data, size_t size, uint64_t offset);
 int file_write(const struct file *f, const void *data, size_t size, uint64_t offset);
 
 /* Reads at most SIZE bytes at OFFSET; returns 0 and the count, short only at the end. */
-int file_read_some(const struct file *f, void *data, size_t size, uint64_t offset,
-	size_t *n_read);
+int file_read_some(
+	const struct file *f, void *data, size_t size, uint64_t offset, size_t *n_read);
 
 /* The whole of a regular file of at most LIMIT bytes is appended to B. */
 int file_slurp(const char *path, size_t limit, struct buffer *b);

@@ -40,7 +40,8 @@ int hash_by_name(const char *name, enum hash_alg *alg)
 			*alg = (enum hash_alg)i;
 			return 0;
 		}
-	return error_format("%s: unknown hash algorithm (known: sha1, sha256, sha512)", name);
+	return error_format(
+		"%s: unknown hash algorithm (known: sha1, sha256, sha512)", name);
 }
 
 static int crypto_error(enum hash_alg alg)
@@ -48,7 +49,8 @@ static int crypto_error(enum hash_alg alg)
 	return error_set(STATUS_FAILED, EIO, "OpenSSL cannot compute %s", hash_name(alg));
 }
 
-int hash_parts(enum hash_alg alg, const struct span *parts, size_t n_parts, uint8_t *digest)
+int hash_parts(
+	enum hash_alg alg, const struct span *parts, size_t n_parts, uint8_t *digest)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
 	int good = ctx && EVP_DigestInit_ex(ctx, algorithms[alg].evp(), NULL);

@@ -24,7 +24,8 @@ size_t hash_size(enum hash_alg alg);
 size_t hash_block_size(enum hash_alg alg);
 
 /* DIGEST = H(PARTS[0] || PARTS[1] || ...). */
-int hash_parts(enum hash_alg alg, const struct span *parts, size_t n_parts, uint8_t *digest);
+int hash_parts(
+	enum hash_alg alg, const struct span *parts, size_t n_parts, uint8_t *digest);
 
 /* DIGEST = H of SIZE bytes of F from OFFSET. */
 int hash_file(enum hash_alg alg, const struct file *f, uint64_t offset, uint64_t size,

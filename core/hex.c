@@ -74,7 +74,7 @@ int uuid_decode(const char *text, uint8_t uuid[16])
 
 void uuid_swap(uint8_t uuid[16])
 {
-	const uint8_t u[8] = {uuid[3], uuid[2], uuid[1], uuid[0], uuid[5], uuid[4], uuid[7],
-		uuid[6]};
+	const uint8_t u[8] = {
+		uuid[3], uuid[2], uuid[1], uuid[0], uuid[5], uuid[4], uuid[7], uuid[6]};
 	memcpy(uuid, u, sizeof u);
 }

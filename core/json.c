@@ -57,17 +57,18 @@ static size_t utf8_length(struct span s)
 	uint8_t c = s.data[0];
 	if (c < 0x80)
 		return 1;
-	size_t n = c >= 0xc2 && c < 0xe0 ? 2 : c >= 0xe0 && c < 0xf0 ? 3
-		: c >= 0xf0 && c < 0xf5			    ? 4
-								    : 0;
+	size_t n = c >= 0xc2 && c < 0xe0   ? 2
+		   : c >= 0xe0 && c < 0xf0 ? 3
+		   : c >= 0xf0 && c < 0xf5 ? 4
+					   : 0;
 	if (n == 0 || s.size < n)
 		return 0;
 	for (size_t i = 1; i < n; i++)
 		if ((s.data[i] & 0xc0) != 0x80)
 			return 0;
 	uint8_t d = s.data[1];
-	if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) || (c == 0xf0 && d < 0x90) ||
-		(c == 0xf4 && d > 0x8f))
+	if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) ||
+		(c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f))
 		return 0;
 	return n;
 }
@@ -96,10 +97,11 @@ void json_add_bytes(json_object *object, const char *key, struct span text)
 int json_save(json_object *document, struct buffer *text)
 {
 	const char *s = incomplete || !document
-		? NULL
-		: json_object_to_json_string_ext(document,
-			  JSON_C_TO_STRING_PRETTY | JSON_C_TO_STRING_NOSLASHESCAPE |
-				  JSON_C_TO_STRING_SPACED);
+				? NULL
+				: json_object_to_json_string_ext(document,
+					  JSON_C_TO_STRING_PRETTY |
+						  JSON_C_TO_STRING_NOSLASHESCAPE |
+						  JSON_C_TO_STRING_SPACED);
 	incomplete = false;
 	return s ? buffer_printf(text, "%s\n", s) : error_memory();
 }
@@ -119,8 +121,8 @@ int json_parse(struct span text, const char *name, size_t limit, json_object **v
 {
 	*value = NULL;
 	if (text.size > limit)
-		return error_format("%s: JSON of %zu bytes, at most %zu are allowed", name,
-			text.size, limit);
+		return error_format("%s: JSON of %zu bytes, at most %zu are allowed",
+			name, text.size, limit);
 	json_tokener *tokener = json_tokener_new_ex(16);
 	if (!tokener)
 		return error_memory();

@@ -14,7 +14,8 @@
  */
 
 void json_add(json_object *object, const char *key, json_object *value); /* takes VALUE */
-void json_add_text(json_object *object, const char *key, const char *value); /* NULL: null */
+void json_add_text(
+	json_object *object, const char *key, const char *value); /* NULL: null */
 void json_add_number(json_object *object, const char *key, uint64_t value);
 void json_add_bool(json_object *object, const char *key, int value);
 void json_add_hex(json_object *object, const char *key, const void *data, size_t size);
@@ -32,7 +33,8 @@ int json_save(json_object *document, struct buffer *text);
 /* The same, onto stdout. */
 int json_print(json_object *document);
 
-/* Parses exactly one value of at most LIMIT bytes; STATUS_FORMAT names NAME and offset. */
+/* Parses exactly one value of at most LIMIT bytes; STATUS_FORMAT names NAME and offset.
+ */
 int json_parse(struct span text, const char *name, size_t limit, json_object **value);
 
 #endif

@@ -22,8 +22,8 @@ static int check_target(int dirfd, const char *path, bool replace)
 		return error_set(STATUS_FAILED, EEXIST, "%s: exists and is %s", path,
 			path_kind(st.st_mode));
 	if (!replace)
-		return error_set(STATUS_FAILED, EEXIST,
-			"%s: exists (--force replaces it)", path);
+		return error_set(
+			STATUS_FAILED, EEXIST, "%s: exists (--force replaces it)", path);
 	return 0;
 }
 

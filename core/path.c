@@ -68,7 +68,8 @@ int path_random(char name[PATH_RANDOM_SIZE])
 	char text[2 * sizeof bytes + 1];
 	if (getrandom(bytes, sizeof bytes, 0) != (ssize_t)sizeof bytes)
 		return error_errno("cannot get random bytes");
-	snprintf(name, PATH_RANDOM_SIZE, ".cairn-%s", hex_encode(bytes, sizeof bytes, text));
+	snprintf(name, PATH_RANDOM_SIZE, ".cairn-%s",
+		hex_encode(bytes, sizeof bytes, text));
 	return 0;
 }
 
@@ -85,7 +86,8 @@ int path_make_dir(int dirfd, const char *name, mode_t mode)
 		return r;
 	if (mkdirat(dirfd, temporary, mode) < 0)
 		return error_errno("%s: cannot create the directory", name);
-	int fd = openat(dirfd, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int fd =
+		openat(dirfd, temporary, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
 	if (fd < 0)
 		r = error_errno("%s: cannot open the directory just made", name);
 	else if (rename_new(dirfd, temporary, name) < 0)
@@ -128,7 +130,8 @@ int path_unlink_same(int dirfd, const char *name, int fd)
 	if (rename_new(dirfd, name, aside) < 0)
 		return error_errno("%s: cannot move aside", name);
 	struct stat meant, found;
-	if (fstat(fd, &meant) < 0 || fstatat(dirfd, aside, &found, AT_SYMLINK_NOFOLLOW) < 0)
+	if (fstat(fd, &meant) < 0 ||
+		fstatat(dirfd, aside, &found, AT_SYMLINK_NOFOLLOW) < 0)
 		r = error_errno("%s: cannot stat", name);
 	else if (meant.st_dev != found.st_dev || meant.st_ino != found.st_ino)
 		r = error_set(STATUS_FAILED, ESTALE, "%s: is another file by now", name);

@@ -60,7 +60,8 @@ static int make_environment(const struct process *p, char ***environment)
 	if (!env)
 		return error_memory();
 	const char *path = getenv("PATH");
-	if (asprintf(&env[n++], "PATH=%s:%s", path ? path : DEFAULT_PATH, DEFAULT_PATH) < 0)
+	if (asprintf(&env[n++], "PATH=%s:%s", path ? path : DEFAULT_PATH, DEFAULT_PATH) <
+		0)
 		env[n - 1] = NULL;
 	env[n++] = strdup("LC_ALL=C");
 	env[n++] = strdup("TZ=UTC0");
@@ -141,8 +142,10 @@ int process_start(const struct process *p, struct child *child)
 		if (pid < 0)
 			r = error_errno("%s: cannot start", p->argv[0]);
 		else
-			*child = (struct child){.pid = pid, .output = l.output,
-				.errors = l.err, .program = p->argv[0],
+			*child = (struct child){.pid = pid,
+				.output = l.output,
+				.errors = l.err,
+				.program = p->argv[0],
 				.pidfd = (int)syscall(SYS_pidfd_open, pid, 0)};
 	}
 	close_if(l.in);

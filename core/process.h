@@ -13,13 +13,13 @@
  * the bytes of an image. They are waited for by descriptor and killed with us.
  */
 struct process {
-	const char *const *argv;    /* ends with NULL; argv[0] is looked up */
-	const char *const *setenv;  /* "NAME=VALUE", ends with NULL; or NULL */
-	const int *keep_fds;        /* descriptors passed on under the same numbers */
+	const char *const *argv;   /* ends with NULL; argv[0] is looked up */
+	const char *const *setenv; /* "NAME=VALUE", ends with NULL; or NULL */
+	const int *keep_fds;       /* descriptors passed on under the same numbers */
 	size_t n_keep_fds;
-	int stdin_fd;               /* -1: /dev/null */
-	int stdout_fd;              /* -1: captured */
-	bool raw_stderr;            /* the program's stderr is ours, else captured */
+	int stdin_fd;    /* -1: /dev/null */
+	int stdout_fd;   /* -1: captured */
+	bool raw_stderr; /* the program's stderr is ours, else captured */
 };
 
 struct child {
@@ -32,8 +32,8 @@ struct child {
 
 /*
  * The path of a program: in $CAIRN_TOOLS (directories, colon-separated) first, then in
- * tools/ of our own (core/resource.h), in PATH and in the sbin directories. -ENOENT, STATUS_FAILED if missing:
- * the message names the program. The caller frees *PATH.
+ * tools/ of our own (core/resource.h), in PATH and in the sbin directories. -ENOENT,
+ * STATUS_FAILED if missing: the message names the program. The caller frees *PATH.
  */
 int process_find(const char *program, char **path);
 

@@ -41,7 +41,8 @@ void progress_note(const char *format, ...)
 
 static void draw(int per_mille)
 {
-	static const char hashes[BAR_WIDTH + 1] = "########################################";
+	static const char hashes[BAR_WIDTH + 1] =
+		"########################################";
 	int filled = per_mille * BAR_WIDTH / 1000;
 	fprintf(stderr, "\r%-24s [%.*s%*s] %3d %%", bar_label, filled, hashes,
 		BAR_WIDTH - filled, "", per_mille / 10);
@@ -63,7 +64,8 @@ void progress_add(uint64_t done)
 	if (!bar_label)
 		return;
 	uint64_t sum = atomic_fetch_add(&bar_done, done) + done;
-	int per_mille = sum >= bar_total ? 1000 : (int)((double)sum * 1000 / (double)bar_total);
+	int per_mille =
+		sum >= bar_total ? 1000 : (int)((double)sum * 1000 / (double)bar_total);
 	int shown = atomic_load(&bar_shown);
 	/* The thread that moves the figure on draws it; the others go on working. */
 	if (per_mille >= shown + 5 &&

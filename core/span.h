@@ -23,7 +23,8 @@ static inline struct span span_of(const void *data, size_t size)
 }
 
 /* The part of S at [OFFSET, OFFSET + SIZE). Returns 0, or -1 if it is not inside S. */
-static inline int span_part(struct span s, uint64_t offset, uint64_t size, struct span *part)
+static inline int span_part(
+	struct span s, uint64_t offset, uint64_t size, struct span *part)
 {
 	if (offset > s.size || size > s.size - offset)
 		return -1;
@@ -40,7 +41,7 @@ static inline uint16_t get_le16(const uint8_t *p)
 static inline uint32_t get_le32(const uint8_t *p)
 {
 	return (uint32_t)p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 |
-		(uint32_t)p[3] << 24;
+	       (uint32_t)p[3] << 24;
 }
 
 static inline uint64_t get_le64(const uint8_t *p)

@@ -70,7 +70,9 @@ int workers_run(unsigned jobs, uint64_t n_items,
 		jobs = workers_default();
 	if (jobs > n_items)
 		jobs = n_items ? (unsigned)n_items : 1;
-	struct pool pool = {.do_item = do_item, .context = context, .n_items = n_items,
+	struct pool pool = {.do_item = do_item,
+		.context = context,
+		.n_items = n_items,
 		.lock = PTHREAD_MUTEX_INITIALIZER};
 	struct thread *threads = calloc(jobs, sizeof *threads);
 	if (!threads)

@@ -32,8 +32,8 @@ static int leave(void **state)
 {
 	(void)state;
 	const char *argv[] = {"rm", "-rf", directory, NULL};
-	return process_run(&(struct process){.argv = argv, .stdin_fd = -1, .stdout_fd = -1},
-		NULL);
+	return process_run(
+		&(struct process){.argv = argv, .stdin_fd = -1, .stdout_fd = -1}, NULL);
 }
 
 static void error_is_kept_and_ranked(void **state)
@@ -193,8 +193,9 @@ static int count_or_fail(void *context, unsigned worker, uint64_t item)
 	(void)worker;
 	uint8_t *seen = context;
 	__atomic_add_fetch(&seen[item], 1, __ATOMIC_RELAXED);
-	return item == 700 || item == 900 ? error_set(STATUS_CONTENT, EIO, "item %d", (int)item)
-					  : 0;
+	return item == 700 || item == 900
+		       ? error_set(STATUS_CONTENT, EIO, "item %d", (int)item)
+		       : 0;
 }
 
 static void workers_do_each_item_once(void **state)
@@ -220,7 +221,8 @@ static void json_refuses_what_is_not_one_value(void **state)
 	json_object_put(v);
 	const char *bad[] = {"", "{", "{} {}", "{\"a\":01}", "[1,]"};
 	for (unsigned i = 0; i < sizeof bad / sizeof bad[0]; i++)
-		assert_true(json_parse(span_of(bad[i], strlen(bad[i])), "x", 100, &v) < 0);
+		assert_true(
+			json_parse(span_of(bad[i], strlen(bad[i])), "x", 100, &v) < 0);
 	BUFFER text = {0};
 	json_object *o = json_object_new_object();
 	json_add_bytes(o, "name", span_of("a\xff\n", 3));
@@ -239,8 +241,8 @@ static void hash_of_parts_and_file(void **state)
 	struct span parts[] = {{(const uint8_t *)"a", 1}, {(const uint8_t *)"bc", 2}};
 	assert_int_equal(hash_parts(HASH_SHA1, parts, 2, digest), 0);
 	/* FIPS 180-4's example "abc". */
-	assert_string_equal(hex_encode(digest, 20, text),
-		"a9993e364706816aba3e25717850c26c9cd0d89d");
+	assert_string_equal(
+		hex_encode(digest, 20, text), "a9993e364706816aba3e25717850c26c9cd0d89d");
 	struct file f;
 	assert_int_equal(file_in_memory(&f, "abc", span_of("xabcx", 5)), 0);
 	assert_int_equal(hash_file(HASH_SHA256, &f, 1, 3, digest), 0);
