@@ -36,7 +36,7 @@ CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libcairn.a
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 
-.PHONY: all demo check check-long check-run bench fuzz install uninstall clean \
+.PHONY: all units demo check check-long check-run bench fuzz install uninstall clean \
 	format help
 .DELETE_ON_ERROR:
 
@@ -77,8 +77,12 @@ setup-%: FORCE
 check: setup-build setup-run setup-check ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory check-run
 
-check-run: all $(UNIT)
-	$(Q)tests/run $(UNIT) $(wildcard tests/cli/test_*.sh)
+# The unit tests run twice: as they are, and under ASan and UBSan.
+check-run: all units
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined units
+	$(Q)tests/run $(UNIT) $(UNIT:$(BUILD)/%=$(BUILD)/asan/%) $(wildcard tests/cli/test_*.sh)
+
+units: $(UNIT)
 
 check-long: ## as check, with every stress at its full count
 	$(Q)CAIRN_LONG=1 $(MAKE) --no-print-directory check
