@@ -73,8 +73,12 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
 setup-%: FORCE
 	$(Q)tests/packages/install $*
 
+# Tools that Debian 12 has too old, from other suites, unpacked below build/ only.
+setup-tools: FORCE
+	$(Q)CAIRN_BUILD=$(abspath $(BUILD)) tests/packages/foreign erofs e2fsprogs
+
 # ---- tests -------------------------------------------------------------------------
-check: setup-build setup-run setup-check ## run all tests, set-up included
+check: setup-build setup-run setup-check setup-tools ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory check-run
 
 # The unit tests run twice: as they are, and under ASan and UBSan.
