@@ -75,7 +75,7 @@ setup-%: FORCE
 
 # Tools that Debian 12 has too old, from other suites, unpacked below build/ only.
 setup-tools: FORCE
-	$(Q)CAIRN_BUILD=$(abspath $(BUILD)) tests/packages/foreign erofs e2fsprogs
+	$(Q)tests/packages/foreign erofs e2fsprogs
 
 # ---- tests -------------------------------------------------------------------------
 check: setup-build setup-run setup-check setup-tools ## run all tests, set-up included
