@@ -77,6 +77,10 @@ setup-%: FORCE
 setup-tools: FORCE
 	$(Q)tests/packages/foreign erofs e2fsprogs
 
+# ---- the base tree and the demonstration -------------------------------------------
+base: setup-demo ## make the base tree build/base/tree with mkosi
+	$(Q)builder/mkosi/make-base
+
 # ---- tests -------------------------------------------------------------------------
 check: setup-build setup-run setup-check setup-tools ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory check-run
