@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_CORE_BLOCK_HASH_H
+#define CAIRN_CORE_BLOCK_HASH_H
+
+#include "core/hash.h"
+
+/*
+ * Digests of many blocks of one size, each H(PREFIX || block || SUFFIX): what the leaves
+ * and nodes of a Merkle tree are. The prefix is compressed once, blocks are hashed in
+ * place and several at a time, and a block of zeros is recognised instead of being
+ * hashed.
+ *
+ * The struct does not change after block_hash_init, so any number of threads may share
+ * it.
+ */
+#define BLOCK_HASH_AFFIX_MAX 256
+
+struct block_hash {
+	enum hash_alg alg;
+	size_t block_size; /* a power of two, at least 512 */
+	size_t digest_size;
+	struct evp_md_ctx_st *start; /* after PREFIX */
+	uint8_t suffix[BLOCK_HASH_AFFIX_MAX];
+	size_t suffix_size;
+	uint8_t zero[HASH_MAX_SIZE]; /* the digest of a block of zeros */
+};
+
+#define AUTO_BLOCK_HASH __attribute__((cleanup(block_hash_free))) struct block_hash
+
+/* PREFIX and SUFFIX: at most BLOCK_HASH_AFFIX_MAX bytes, copied. */
+int block_hash_init(struct block_hash *h, enum hash_alg alg, size_t block_size,
+	struct span prefix, struct span suffix);
+
+/* May be called twice, and on a zeroed struct. */
+void block_hash_free(struct block_hash *h);
+
+/* The digests of N adjacent BLOCKS, written STRIDE bytes apart; gaps are left alone. */
+int block_hash_run(const struct block_hash *h, const uint8_t *blocks, size_t n,
+	uint8_t *digests, size_t stride);
+
+/* Whether SIZE bytes (a multiple of 64) are all zero. */
+bool block_is_zero(const uint8_t *data, size_t size);
+
+#endif
