@@ -5,14 +5,16 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
+#include "core/fat.h"
 #include "core/process.h"
 
 #define MIB       (1u << 20)
 #define SIGNING   65536u      /* what two Authenticode signatures add, amply */
 #define SMALLEST  (36u * MIB) /* FAT32 has at least 65,525 clusters */
+#define FAT_LAST  4354819198  /* 2107-12-31, the last */
 #define FAT_FIRST 315532800   /* 1980-01-01, the first time FAT can say */
 
 uint64_t esp_size(uint64_t size)
@@ -27,8 +29,9 @@ uint64_t esp_size(uint64_t size)
 static int run(const char *const *argv, const struct file *f, int stdin_fd, int64_t epoch)
 {
 	char date[48];
-	snprintf(date, sizeof date, "SOURCE_DATE_EPOCH=%jd",
-		(intmax_t)(epoch < FAT_FIRST ? FAT_FIRST : epoch));
+	/* Even, as FAT counts in steps of two seconds. */
+	epoch = epoch < FAT_FIRST ? FAT_FIRST : epoch > FAT_LAST ? FAT_LAST : epoch;
+	snprintf(date, sizeof date, "SOURCE_DATE_EPOCH=%jd", (intmax_t)(epoch & ~1));
 	const char *environment[] = {date, "MTOOLSRC=/dev/null", NULL};
 	const struct process p = {.argv = argv,
 		.setenv = environment,
@@ -110,5 +113,157 @@ int esp_make(const struct esp *e, const struct file *f)
 			r = copy_in(e, f, path, &sorted[i]);
 	}
 	free(sorted);
+	return r;
+}
+
+/* ---- replacing ------------------------------------------------------------------- */
+
+#define FILES_MAX 64
+#define BYTES_MAX ((size_t)1 << 30)
+#define DEPTH_MAX 8
+
+/* Everything an ESP holds; the spans of the files point into the buffers. */
+struct contents {
+	const struct fat *fat;
+	struct esp_file files[FILES_MAX];
+	struct buffer bytes[FILES_MAX];
+	size_t n_files;
+	size_t total;
+	int64_t epoch;
+	char prefix[DEPTH_MAX * FAT_NAME_SIZE];
+	unsigned depth;
+};
+
+static void contents_free(struct contents *c)
+{
+	for (size_t i = 0; i < c->n_files; i++) {
+		free((char *)c->files[i].path);
+		buffer_free(&c->bytes[i]);
+	}
+	c->n_files = 0;
+}
+
+/* FAT's local time, which here is UTC. */
+static int64_t fat_time(const struct fat_entry *e)
+{
+	struct tm t = {.tm_year = (e->date >> 9) + 80,
+		.tm_mon = (e->date >> 5 & 15) - 1,
+		.tm_mday = e->date & 31,
+		.tm_hour = e->time >> 11,
+		.tm_min = e->time >> 5 & 63,
+		.tm_sec = (e->time & 31) * 2};
+	return timegm(&t);
+}
+
+static int foreign(const struct contents *c, const char *why)
+{
+	return error_set(STATUS_FORMAT, ENOTSUP,
+		"%s: the EFI system partition was not made by this program: %s",
+		c->fat->file->name, why);
+}
+
+static int take_file(struct contents *c, const struct fat_entry *e)
+{
+	if (c->n_files == FILES_MAX)
+		return foreign(c, "too many files");
+	struct esp_file *f = &c->files[c->n_files];
+	struct buffer *b = &c->bytes[c->n_files];
+	char *path;
+	if (asprintf(&path, "%s%s", c->prefix, e->name) < 0)
+		return error_memory();
+	f->path = path;
+	c->n_files++;
+	c->epoch = fat_time(e);
+	int r = fat_read(c->fat, e, BYTES_MAX - c->total, b);
+	c->total += b->size;
+	f->contents = buffer_span(b);
+	return r;
+}
+
+static int take(void *context, const struct fat_entry *e)
+{
+	struct contents *c = context;
+	if (!e->is_directory)
+		return take_file(c, e);
+	if (c->depth == DEPTH_MAX)
+		return foreign(c, "directories too deep");
+	size_t length = strlen(c->prefix);
+	snprintf(c->prefix + length, sizeof c->prefix - length, "%s/", e->name);
+	c->depth++;
+	int r = fat_list(c->fat, e, take, c);
+	c->depth--;
+	c->prefix[length] = 0;
+	return r;
+}
+
+static int same_bytes(
+	const struct file *a, const struct file *b, uint64_t offset, uint64_t size)
+{
+	static const size_t step = 65536;
+	uint8_t x[65536], y[65536];
+	for (uint64_t at = 0; at < size; at += step) {
+		size_t n = size - at < step ? (size_t)(size - at) : step;
+		int r = file_read(a, x, n, at);
+		if (r == 0)
+			r = file_read(b, y, n, offset + at);
+		if (r < 0)
+			return r;
+		if (memcmp(x, y, n))
+			return 1;
+	}
+	return 0;
+}
+
+static int put_replaced(struct contents *c, const struct esp_file *new)
+{
+	for (size_t i = 0; i < c->n_files; i++)
+		if (!strcasecmp(c->files[i].path, new->path)) {
+			c->files[i].contents = new->contents;
+			return 0;
+		}
+	return error_set(STATUS_FORMAT, ENOENT,
+		"%s: the EFI system partition has no file %s", c->fat->file->name,
+		new->path);
+}
+
+static int remake(struct contents *c, const struct file *f, const struct file *scratch,
+	const struct esp_file *replaced, size_t n_replaced)
+{
+	const struct fat *fat = c->fat;
+	struct esp e = {.files = c->files,
+		.n_files = c->n_files,
+		.size = fat->size,
+		.volume_id = fat->volume_id,
+		.epoch = c->epoch};
+	int r = esp_make(&e, scratch);
+	if (r == 0)
+		r = same_bytes(scratch, f, fat->offset, fat->size);
+	if (r > 0)
+		return foreign(c, "made anew it has other bytes");
+	for (size_t i = 0; r == 0 && i < n_replaced; i++)
+		r = put_replaced(c, &replaced[i]);
+	if (r == 0)
+		r = esp_make(&e, scratch);
+	return r < 0 ? r : file_copy(scratch, 0, f, fat->offset, fat->size, false);
+}
+
+int esp_replace(const struct file *f, uint64_t offset, uint64_t size,
+	const struct esp_file *replaced, size_t n_replaced)
+{
+	struct fat fat;
+	AUTO_FILE scratch = FILE_CLOSED;
+	struct contents *c = calloc(1, sizeof *c);
+	if (!c)
+		return error_memory();
+	c->fat = &fat;
+	int r = fat_open(&fat, f, offset, size);
+	if (r == 0)
+		r = fat_list(&fat, NULL, take, c);
+	if (r == 0)
+		r = file_in_memory(&scratch, f->name, (struct span){0});
+	if (r == 0)
+		r = remake(c, f, &scratch, replaced, n_replaced);
+	contents_free(c);
+	free(c);
 	return r;
 }

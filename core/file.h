@@ -45,6 +45,13 @@ int file_write(const struct file *f, const void *data, size_t size, uint64_t off
 int file_read_some(
 	const struct file *f, void *data, size_t size, uint64_t offset, size_t *n_read);
 
+/*
+ * Copies SIZE bytes. With SKIP_ZEROS blocks of zeros are not written: the target must
+ * already be zero there, as a new file is.
+ */
+int file_copy(const struct file *from, uint64_t from_offset, const struct file *to,
+	uint64_t to_offset, uint64_t size, bool skip_zeros);
+
 /* The whole of a regular file of at most LIMIT bytes is appended to B. */
 int file_slurp(const char *path, size_t limit, struct buffer *b);
 
