@@ -35,9 +35,10 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libcairn.a
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all units demo check check-long check-run bench fuzz install uninstall clean \
-	format help
+.PHONY: all units demo check check-long check-run bench fuzz fuzz-run install uninstall \
+	clean format help
 .DELETE_ON_ERROR:
 
 all: $(BUILD)/cairn ## build the programs into build/
@@ -67,7 +68,7 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d)
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d) $(FUZZERS:=.d)
 
 # ---- set-up: the packages of each step are listed in tests/packages/ ----------------
 setup-%: FORCE
@@ -83,6 +84,7 @@ base: setup-demo ## make the base tree build/base/tree with mkosi
 
 # ---- tests -------------------------------------------------------------------------
 check: setup-build setup-run setup-check setup-tools ## run all tests, set-up included
+	$(Q)$(MAKE) --no-print-directory fuzz
 	$(Q)$(MAKE) --no-print-directory check-run
 
 # The unit tests run twice: as they are, and under ASan and UBSan.
@@ -94,6 +96,20 @@ units: $(UNIT)
 
 check-long: ## as check, with every stress at its full count
 	$(Q)CAIRN_LONG=1 $(MAKE) --no-print-directory check
+
+# tests/fuzz/fuzz_X.c starts from tests/fuzz/corpus/X/ and tests/fuzz/X.dict, if they exist.
+
+fuzz: setup-build setup-fuzz ## run each fuzzer for FUZZ_SECONDS=30
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang-14 WERROR= \
+		SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-run
+
+fuzz-run: $(FUZZERS)
+	$(Q)tests/fuzz/run $(FUZZERS)
+
+$(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
+	$(Q)mkdir -p $(@D)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
 clean: ## remove what was built (downloads and results in out/ stay)
 	rm -rf $(BUILD)/core $(BUILD)/cli $(BUILD)/blobfs $(BUILD)/builder $(BUILD)/initrd \
