@@ -28,7 +28,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now \
 LDLIBS = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
 
 # ---- sources: lower layers first; a layer never includes one to its right ----------
-LAYERS  := core blobfs initrd/compose builder verifier
+LAYERS  := core blobfs initrd/plan initrd/compose builder verifier
 LIB_SRC := $(foreach d,$(LAYERS),$(wildcard $(d)/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)

@@ -7,7 +7,7 @@ tracked() {
 }
 
 test_layers_only_look_down() {
-	declare -A rank=([core]=0 [blobfs]=1 [initrd/compose]=2 [initrd]=3 [builder]=3 [verifier]=3 [cli]=4)
+	declare -A rank=([core]=0 [blobfs]=1 [initrd/plan]=1 [initrd/compose]=2 [initrd]=3 [builder]=3 [verifier]=3 [cli]=4)
 	local file layer included above=0
 	while read -r file; do
 		layer=$(dirname "$file")

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: MIT */
+#include "initrd/plan/policy.h"
+
+#include <stdio.h>
+#include <string.h>
+
+static const char *const parts[] = {"root", "usr", NULL};
+static const char *const verities[] = {"panic", "restart", "eio", NULL};
+static const char *const failures[] = {"poweroff", "reboot", "panic", NULL};
+static const char *const overlays[] = {"none", "volatile", NULL};
+static const char *const cmdlines[] = {"strict", "open", NULL};
+static const char *const file_systems[] = {"erofs", "squashfs", "ext4", NULL};
+
+const char *policy_verity_name(enum policy_verity v)
+{
+	return verities[v];
+}
+
+const char *policy_failure_name(enum policy_failure f)
+{
+	return failures[f];
+}
+
+void policy_defaults(struct policy *p)
+{
+	*p = (struct policy){.fs = "erofs", .wait_s = 30, .timeout_s = 120};
+}
+
+/* The index of VALUE in NAMES, or -1. */
+static int choose(const char *const *names, const char *value)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], value))
+			return i;
+	return -1;
+}
+
+/* A number from 1 to 86400 without sign or leading zeros, or 0. */
+static unsigned seconds(const char *value)
+{
+	unsigned n = 0;
+	for (size_t i = 0; value[i]; i++) {
+		if (value[i] < '0' || value[i] > '9' || i > 4 ||
+			(i == 0 && value[i] == '0'))
+			return 0;
+		n = n * 10 + (unsigned)(value[i] - '0');
+	}
+	return n <= 86400 ? n : 0;
+}
+
+static bool is_root_hash(const char *text)
+{
+	return strlen(text) == 64 && strspn(text, "0123456789abcdef") == 64;
+}
+
+/* An absolute path, clean: no "." or "..", no doubled slash, not just "/". */
+static bool is_init_path(const char *path)
+{
+	if (path[0] != '/' || strlen(path) >= sizeof((struct policy *)0)->init)
+		return false;
+	for (const char *p = path; p; p = strchr(p + 1, '/')) {
+		size_t size = strcspn(p + 1, "/");
+		if (size == 0 || (size == 1 && p[1] == '.') ||
+			(size == 2 && p[1] == '.' && p[2] == '.'))
+			return false;
+	}
+	return true;
+}
+
+static bool set_text(char *field, size_t size, const char *value, bool good)
+{
+	if (!good || strlen(value) >= size)
+		return false;
+	strcpy(field, value);
+	return true;
+}
+
+/* Each key of the file, and of cairn.KEY= on the command line. */
+enum key {
+	KEY_VERSION,
+	KEY_PART,
+	KEY_ROOTHASH,
+	KEY_FS,
+	KEY_VERITY,
+	KEY_ON_FAILURE,
+	KEY_OVERLAY,
+	KEY_CMDLINE,
+	KEY_INIT,
+	KEY_WAIT,
+	KEY_TIMEOUT,
+	KEY_WORD,
+	N_KEYS,
+};
+
+static const char *const keys[] = {"version", "part", "roothash", "fs", "verity",
+	"on-failure", "overlay", "cmdline", "init", "wait", "timeout", "word", NULL};
+
+/* Sets one key; false if the value makes no sense. */
+static bool set(struct policy *p, enum key key, const char *value)
+{
+	int i = 0;
+	switch (key) {
+	case KEY_VERSION:
+		return !strcmp(value, "1");
+	case KEY_PART:
+		p->part = (enum policy_part)(i = choose(parts, value));
+		break;
+	case KEY_ROOTHASH:
+		return set_text(
+			p->root_hash, sizeof p->root_hash, value, is_root_hash(value));
+	case KEY_FS:
+		return set_text(
+			p->fs, sizeof p->fs, value, choose(file_systems, value) >= 0);
+	case KEY_VERITY:
+		p->verity = (enum policy_verity)(i = choose(verities, value));
+		break;
+	case KEY_ON_FAILURE:
+		p->on_failure = (enum policy_failure)(i = choose(failures, value));
+		break;
+	case KEY_OVERLAY:
+		p->overlay = (enum policy_overlay)(i = choose(overlays, value));
+		break;
+	case KEY_CMDLINE:
+		p->cmdline = (enum policy_cmdline)(i = choose(cmdlines, value));
+		break;
+	case KEY_INIT:
+		return set_text(p->init, sizeof p->init, value, is_init_path(value));
+	case KEY_WAIT:
+		return (p->wait_s = seconds(value)) > 0;
+	case KEY_TIMEOUT:
+		return (p->timeout_s = seconds(value)) > 0;
+	case KEY_WORD:
+		return words_add(&p->words, span_of(value, strlen(value))) == 0;
+	case N_KEYS:
+		return false;
+	}
+	return i >= 0;
+}
+
+/* The key that a word of the UKI's command line sets; N_KEYS if it is just a word. */
+static enum key key_of_word(struct policy *p, const char *word, const char **value)
+{
+	if ((*value = word_value(word, "roothash")))
+		return KEY_ROOTHASH;
+	if ((*value = word_value(word, "usrhash"))) {
+		p->part = PART_USR;
+		return KEY_ROOTHASH;
+	}
+	if ((*value = word_value(word, "init")))
+		return KEY_INIT;
+	static const enum key of_cairn[] = {KEY_VERITY, KEY_ON_FAILURE, KEY_OVERLAY,
+		KEY_CMDLINE, KEY_WAIT, KEY_TIMEOUT};
+	for (size_t i = 0; i < sizeof of_cairn / sizeof of_cairn[0]; i++) {
+		char name[32];
+		snprintf(name, sizeof name, "cairn.%s", keys[of_cairn[i]]);
+		if ((*value = word_value(word, name)))
+			return of_cairn[i];
+	}
+	return N_KEYS;
+}
+
+int policy_from_cmdline(struct policy *p, const char *line)
+{
+	bool seen[N_KEYS] = {false};
+	p->words = (struct words){0};
+	int r = words_parse(&p->words, span_of(line, strlen(line)));
+	for (size_t i = 0; r == 0 && i < p->words.n; i++) {
+		const char *word = words_get(&p->words, i), *value;
+		enum key key = key_of_word(p, word, &value);
+		if (key == N_KEYS && word_starts(word, "cairn."))
+			return error_usage("command line: nothing knows %s", word);
+		if (key == N_KEYS && word_value(word, "rdinit"))
+			return error_usage(
+				"command line: %s would pass by the verified boot", word);
+		if (key == N_KEYS)
+			continue;
+		if (seen[key])
+			return error_usage("command line: %s comes twice", word);
+		seen[key] = true;
+		if (!set(p, key, value))
+			return error_usage("command line: %s makes no sense", word);
+	}
+	if (r == 0 && !p->init[0])
+		strcpy(p->init,
+			p->part == PART_USR ? "/usr/lib/systemd/systemd" : "/sbin/init");
+	return r;
+}
+
+int policy_check(const struct policy *p)
+{
+	if (!is_root_hash(p->root_hash))
+		return error_format("boot policy: no root hash");
+	if (choose(file_systems, p->fs) < 0)
+		return error_format("boot policy: no file system type");
+	if (!is_init_path(p->init))
+		return error_format("boot policy: no init");
+	if (!p->wait_s || !p->timeout_s || p->wait_s >= p->timeout_s)
+		return error_format("boot policy: wait must be shorter than timeout");
+	if (p->overlay != OVERLAY_NONE && p->part != PART_ROOT)
+		return error_format("boot policy: an overlay needs part=root");
+	return 0;
+}
+
+int policy_write(const struct policy *p, struct buffer *text)
+{
+	int r = buffer_printf(text,
+		"version=1\npart=%s\nroothash=%s\nfs=%s\nverity=%s\non-failure=%s\n"
+		"overlay=%s\ncmdline=%s\ninit=%s\nwait=%u\ntimeout=%u\n",
+		parts[p->part], p->root_hash, p->fs, verities[p->verity],
+		failures[p->on_failure], overlays[p->overlay], cmdlines[p->cmdline],
+		p->init, p->wait_s, p->timeout_s);
+	for (size_t i = 0; r == 0 && i < p->words.n; i++)
+		r = buffer_printf(text, "word=%s\n", words_get(&p->words, i));
+	return r;
+}
+
+static int parse_line(struct policy *p, struct span line, unsigned number, bool *seen)
+{
+	char text[1024];
+	if (line.size >= sizeof text || memchr(line.data, 0, line.size))
+		return error_format(
+			"boot policy: line %u is too long or has a NUL", number);
+	memcpy(text, line.data, line.size);
+	text[line.size] = 0;
+	char *value = strchr(text, '=');
+	if (!value)
+		return error_format("boot policy: line %u is not KEY=VALUE", number);
+	*value++ = 0;
+	int key = choose(keys, text);
+	if (key < 0 || (seen[key] && key != KEY_WORD))
+		return error_format("boot policy: line %u: %s key %.32s", number,
+			key < 0 ? "unknown" : "doubled", text);
+	seen[key] = true;
+	if (!set(p, (enum key)key, value))
+		return error_format("boot policy: line %u: bad %s", number, text);
+	return 0;
+}
+
+int policy_parse(struct policy *p, struct span text)
+{
+	*p = (struct policy){0};
+	bool seen[N_KEYS] = {false};
+	unsigned number = 0;
+	if (text.size > POLICY_MAX_SIZE)
+		return error_format("boot policy: larger than %d bytes", POLICY_MAX_SIZE);
+	while (text.size) {
+		const uint8_t *end = memchr(text.data, '\n', text.size);
+		if (!end)
+			return error_format("boot policy: the last line is not complete");
+		size_t size = (size_t)(end - text.data);
+		int r = parse_line(p, span_of(text.data, size), ++number, seen);
+		if (r < 0)
+			return r;
+		text = span_of(end + 1, text.size - size - 1);
+	}
+	for (int key = 0; key < KEY_WORD; key++)
+		if (!seen[key])
+			return error_format("boot policy: no line %s=", keys[key]);
+	return policy_check(p);
+}
