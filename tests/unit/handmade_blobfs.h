@@ -172,11 +172,6 @@ static struct blobfs_super *handmade_super(
 	return s;
 }
 
-static void handmade_reseal(struct blobfs_super *s)
-{
-	handmade_seal((uint8_t *)s);
-}
-
 /* All entries so far in one run, and a superblock over it. */
 static struct blobfs_super *handmade_finish(struct handmade *h)
 {

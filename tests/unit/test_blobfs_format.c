@@ -115,10 +115,10 @@ static int open_altered(
 	memcpy(old, field, size);
 	for (unsigned i = 0; i < size; i++)
 		field[i] = (uint8_t)(value >> 8 * i);
-	handmade_reseal(s);
+	handmade_seal((uint8_t *)s);
 	int r = open_with(1);
 	memcpy(field, old, size);
-	handmade_reseal(s);
+	handmade_seal((uint8_t *)s);
 	return r;
 }
 
