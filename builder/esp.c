@@ -8,14 +8,15 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/authenticode.h"
 #include "core/fat.h"
 #include "core/process.h"
 
 #define MIB       (1u << 20)
-#define SIGNING   65536u      /* what two Authenticode signatures add, amply */
-#define SMALLEST  (36u * MIB) /* FAT32 has at least 65,525 clusters */
-#define FAT_LAST  4354819198  /* 2107-12-31, the last */
-#define FAT_FIRST 315532800   /* 1980-01-01, the first time FAT can say */
+#define SIGNING   (2u * AUTHENTICODE_MAX_SIZE) /* kernel and boot loader */
+#define SMALLEST  (36u * MIB)                  /* FAT32 has at least 65,525 clusters */
+#define FAT_LAST  4354819198                   /* 2107-12-31, the last */
+#define FAT_FIRST 315532800 /* 1980-01-01, the first time FAT can say */
 
 uint64_t esp_size(uint64_t size)
 {
