@@ -14,7 +14,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2
-LIBS     := json-c libcrypto fdisk blkid libarchive
+LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 CFLAGS   ?= $(OPT) -g
@@ -35,6 +35,7 @@ LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libcairn.a
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
+HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all units demo check check-long check-run bench fuzz fuzz-run install uninstall \
@@ -68,7 +69,12 @@ $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) -lcmocka $(LDLIBS)
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d) $(FUZZERS:=.d)
+$(BUILD)/tests/helpers/%: tests/helpers/%.c $(LIB)
+	$(Q)mkdir -p $(@D)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
+
+-include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(FUZZERS:=.d)
 
 # ---- set-up: the packages of each step are listed in tests/packages/ ----------------
 setup-%: FORCE
@@ -88,7 +94,7 @@ check: setup-build setup-run setup-check setup-tools ## run all tests, set-up in
 	$(Q)$(MAKE) --no-print-directory check-run
 
 # The unit tests run twice: as they are, and under ASan and UBSan.
-check-run: all units
+check-run: all units $(HELPERS)
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined units
 	$(Q)tests/run $(UNIT) $(UNIT:$(BUILD)/%=$(BUILD)/asan/%) $(wildcard tests/cli/test_*.sh)
 
