@@ -5,6 +5,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "core/interrupt.h"
+
 /* The salt goes before or after the block, or before it in a block of the hash's own. */
 static int init_hashes(struct merkle_part *m)
 {
@@ -119,11 +121,14 @@ int merkle_part_read(struct merkle_part *m, uint64_t piece, uint8_t *buffer, boo
 	size_t size = PIECE_SIZE;
 	if (d->size - start < size)
 		size = (size_t)(d->size - start);
+	int r = interrupt_check();
+	if (r < 0)
+		return r;
 	*hole = !m->sequential && in_hole(d->file, d->offset + start, size);
 	if (*hole)
 		return 0;
-	int r = m->sequential ? read_in_order(m, piece, buffer, size)
-			      : file_read(d->file, buffer, size, d->offset + start);
+	r = m->sequential ? read_in_order(m, piece, buffer, size)
+			  : file_read(d->file, buffer, size, d->offset + start);
 	size_t blocks = merkle_part_blocks(m, piece) * m->params->data_block_size;
 	if (size < blocks)
 		memset(buffer + size, 0, blocks - size);

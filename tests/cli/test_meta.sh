@@ -60,9 +60,9 @@ test_formatted() {
 }
 
 test_install_and_uninstall_are_symmetric() {
-	make -C "$CAIRN_TOP" --no-print-directory install DESTDIR="$T/root" PREFIX=/usr >/dev/null
-	expect 0 "$T/root/usr/bin/cairn" --version
-	make -C "$CAIRN_TOP" --no-print-directory uninstall DESTDIR="$T/root" PREFIX=/usr >/dev/null
+	make -C "$CAIRN_TOP" --no-print-directory install DESTDIR="$T/root" >/dev/null
+	expect 0 "$T/root/usr/local/bin/cairn" --version
+	make -C "$CAIRN_TOP" --no-print-directory uninstall DESTDIR="$T/root" >/dev/null
 	local left
 	left=$(find "$T/root" ! -type d)
 	[ -z "$left" ] || fail "left after uninstall: $left"

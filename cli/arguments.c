@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: MIT */
+#include "cli/arguments.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+int argument_number(
+	const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *value)
+{
+	char *end;
+	errno = 0;
+	unsigned long long v = strtoull(text, &end, 10);
+	/* strtoull takes signs and spaces; a number here begins with a digit. */
+	if (*text < '0' || *text > '9' || *end || errno)
+		return error_usage("%s: '%s' is not a number", option, text);
+	if (v < min || v > max)
+		return error_usage("%s: %s is not from %ju to %ju", option, text,
+			(uintmax_t)min, (uintmax_t)max);
+	*value = v;
+	return 0;
+}
+
+int argument_jobs(const char *text, unsigned *jobs)
+{
+	uint64_t v;
+	int r = argument_number("--jobs", text, 1, 1024, &v);
+	if (r == 0)
+		*jobs = (unsigned)v;
+	return r;
+}
+
+int argument_unknown(int result, char **argv)
+{
+	const char *what =
+		result == ':' ? "needs a value" : "is not known or takes no value";
+	if (optopt > 0 && optopt < 128)
+		return error_usage("%s: option -%c %s", argv[0], optopt, what);
+	return error_usage("%s: option %s %s", argv[0], argv[optind - 1], what);
+}
