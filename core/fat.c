@@ -302,6 +302,8 @@ static void decode_short(const uint8_t *slot, char name[FAT_NAME_SIZE])
 		name[n++] = '.';
 	for (size_t i = 0; i < extension; i++)
 		name[n++] = short_char(slot[8 + i], slot[12] & 0x10);
+	if (n == 0)
+		name[n++] = '?';
 	name[n] = 0;
 }
 
