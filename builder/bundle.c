@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "builder/bundle.h"
 
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -82,6 +83,22 @@ int bundle_open(struct bundle *b, const struct bundle_options *o)
 const struct file *bundle_image(const struct bundle *b)
 {
 	return b->device.fd >= 0 ? &b->device : &b->items[BUNDLE_IMAGE].file;
+}
+
+int bundle_begin(struct bundle *b, uint64_t size)
+{
+	if (b->device.fd >= 0 && size > b->device.size)
+		return error_set(STATUS_FAILED, ENOSPC,
+			"%s: has %ju bytes, the image needs %ju", b->device.name,
+			(uintmax_t)b->device.size, (uintmax_t)size);
+	if (b->device.fd >= 0)
+		return device_begin(&b->device);
+	struct file *f = &b->items[BUNDLE_IMAGE].file;
+	if (ftruncate(f->fd, (off_t)size) < 0)
+		return error_errno(
+			"%s: cannot make it %ju bytes long", f->name, (uintmax_t)size);
+	f->size = size;
+	return 0;
 }
 
 int bundle_put(struct bundle *b, enum bundle_item item, struct span contents)

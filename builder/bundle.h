@@ -41,7 +41,11 @@ struct bundle_options {
 /* Prepares all files, so that what cannot be written is refused before any work. */
 int bundle_open(struct bundle *b, const struct bundle_options *o);
 
-/* Where the image is written: an empty file, or the device. */
+/*
+ * Where the image is written; SIZE bytes, all zero if it is a file. A device must have
+ * room for them, and loses its partition table here.
+ */
+int bundle_begin(struct bundle *b, uint64_t size);
 const struct file *bundle_image(const struct bundle *b);
 
 /* Writes an item that is at hand; nothing if it is not wanted. */
