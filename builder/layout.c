@@ -54,6 +54,9 @@ static int fill(struct fdisk_context *cxt, struct fdisk_partition *pa,
 		r = fdisk_partition_set_start(pa, p->offset / sector);
 	if (r == 0)
 		r = fdisk_partition_set_size(pa, p->size / sector);
+	/* Else libfdisk would round sizes to its own idea of alignment. */
+	if (r == 0)
+		r = fdisk_partition_size_explicit(pa, 1);
 	if (r == 0)
 		r = fdisk_partition_set_name(pa, p->label);
 	if (r == 0)
