@@ -8,6 +8,7 @@
 
 const struct verb *const verbs[] = {
 	&verb_help,
+	&verb_key,
 	&verb_verity,
 	&verb_version,
 	NULL,

@@ -2,8 +2,8 @@
 #ifndef CAIRN_CORE_AUTHENTICODE_H
 #define CAIRN_CORE_AUTHENTICODE_H
 
-#include "core/key.h"
 #include "core/pe.h"
+#include "core/signer.h"
 
 /*
  * Authenticode signatures of EFI programs, for Secure Boot: Microsoft's "Windows

@@ -4,29 +4,6 @@
 
 #include "core/certificate.h"
 
-/* A private key with the certificate it belongs to. */
-struct signer {
-	struct evp_pkey_st *key; /* owned */
-	struct certificate certificate;
-};
-
-/*
- * Loads the private key KEY, a PEM file or a "pkcs11:" URI (RFC 7512), and the
- * certificate in the file CERTIFICATE. A passphrase or PIN is asked for on the terminal;
- * without one that is an error. -EKEYREJECTED, STATUS_TRUST, if the two do not belong
- * together or the certificate is for another purpose than PURPOSE.
- */
-int signer_load(
-	struct signer *s, const char *key, const char *certificate, enum purpose purpose);
-void signer_free(struct signer *s);
-#define AUTO_SIGNER __attribute__((cleanup(signer_free))) struct signer
-
-/*
- * Appends the plain signature of DATA with SHA-256: PKCS#1 v1.5 for RSA, as DER for
- * ECDSA. With RSA the same data give the same bytes.
- */
-int signer_sign(const struct signer *s, struct span data, struct buffer *signature);
-
 /*
  * Makes an RSA key of 3072 bits and a self-signed certificate for PURPOSE, and writes
  * DIR/PURPOSE.key (PEM, PKCS#8, mode 0600) and DIR/PURPOSE.crt (PEM). DIR is created if

@@ -6,8 +6,8 @@
 #include "core/span.h"
 
 /*
- * A reader of PE32+ files (EFI programs): Microsoft's "PE Format". It is libc only and
- * trusts no number: whatever lies outside the file or overlaps is refused.
+ * A reader of PE32+ files (EFI programs): Microsoft's "PE Format". It trusts no number:
+ * whatever lies outside the file or overlaps is refused.
  */
 
 #define PE_MAX_SECTIONS 96 /* what Windows' loader and EDK II bear */
@@ -49,7 +49,14 @@ int pe_parse(struct pe *pe, struct span image, const char *name);
  */
 int pe_find(const struct pe *pe, const char *name, struct span *contents);
 
-/* The Authenticode digest, SHA-256: all but checksum, directory entry and signatures. */
+/* The first section NAME, or NULL. */
+const struct pe_section *pe_section(const struct pe *pe, const char *name);
+
+/* Where the certificate table starts, or would start but for padding. */
+uint32_t pe_contents_end(const struct pe *pe);
+
+/* The Authenticode digest, SHA-256: all but checksum, directory entry and signatures.
+ * STATUS_FORMAT if there are bytes between the sections, which firmware would skip. */
 int pe_digest(const struct pe *pe, uint8_t digest[32]);
 
 /* The value that belongs into the checksum field of IMAGE, computed over it as it is. */

@@ -2,8 +2,7 @@
 #ifndef CAIRN_CORE_SIGNATURE_H
 #define CAIRN_CORE_SIGNATURE_H
 
-#include "core/hash.h"
-#include "core/key.h"
+#include "core/signer.h"
 
 /*
  * The signature of a root hash, and the partition that holds it (the -verity-sig of the
@@ -21,8 +20,10 @@
 /* The JSON text may have at most this many bytes. */
 #define SIGNATURE_JSON_MAX 65536
 
+#define ROOT_HASH_TEXT_SIZE 65 /* SHA-256 in hex, and a NUL */
+
 struct signature {
-	char root_hash[2 * HASH_MAX_SIZE + 1];   /* the text that was signed */
+	char root_hash[ROOT_HASH_TEXT_SIZE];     /* the text that was signed */
 	char fingerprint[FINGERPRINT_TEXT_SIZE]; /* a claim; checked when verified */
 	struct buffer pkcs7;                     /* DER */
 };
