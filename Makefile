@@ -14,7 +14,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2
-LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs
+LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 CFLAGS   ?= $(OPT) -g

@@ -48,6 +48,7 @@ struct tree_entry {
 	 * attributes; only the first has extents.
 	 */
 	size_t first_name;
+	size_t parent;    /* index of the directory it lies in; of the root: 0 */
 	uint32_t n_names; /* how many names the file has in the tree, at least 1 */
 	struct tree_xattr *xattrs; /* by name */
 	size_t n_xattrs;

@@ -344,6 +344,23 @@ static int check_xattrs(const struct tree_builder *b, struct tree_entry *e)
 	return 0;
 }
 
+/* Whether directory PARENT is what PATH lies in, at whatever depth. */
+static bool is_below(const char *path, const char *parent)
+{
+	size_t length = strlen(parent);
+	return length == 0 || (!strncmp(path, parent, length) && path[length] == '/');
+}
+
+static void set_parents(struct tree *tree)
+{
+	for (size_t i = 1; i < tree->n_entries; i++) {
+		size_t parent = i - 1;
+		while (!is_below(tree->entries[i].path, tree->entries[parent].path))
+			parent = tree->entries[parent].parent;
+		tree->entries[i].parent = parent;
+	}
+}
+
 int tree_builder_finish(struct tree_builder *b, struct tree *tree)
 {
 	if (b->n_items)
@@ -365,5 +382,6 @@ int tree_builder_finish(struct tree_builder *b, struct tree *tree)
 		b->items[i].entry = (struct tree_entry){0};
 	}
 	tree->n_entries = b->n_items;
+	set_parents(tree);
 	return 0;
 }
