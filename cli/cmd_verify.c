@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: MIT */
+#include <ctype.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/verb.h"
+#include "core/hex.h"
+#include "core/progress.h"
+#include "verifier/verify.h"
+
+struct options {
+	struct certificates pins;
+	const char *trust, *root_hash_file;
+	char *root_hash; /* owned */
+	enum purpose purpose;
+	bool have_cert, no_signature, json, quiet;
+	unsigned jobs;
+};
+
+enum {
+	OPT_CERT = 256,
+	OPT_TRUST,
+	OPT_PURPOSE,
+	OPT_NO_SIGNATURE,
+	OPT_HASH,
+	OPT_HASH_FILE,
+	OPT_JSON,
+	OPT_QUIET,
+	OPT_JOBS
+};
+
+static const struct option long_options[] = {
+	{"cert", required_argument, NULL, OPT_CERT},
+	{"trust", required_argument, NULL, OPT_TRUST},
+	{"purpose", required_argument, NULL, OPT_PURPOSE},
+	{"no-signature", no_argument, NULL, OPT_NO_SIGNATURE},
+	{"root-hash", required_argument, NULL, OPT_HASH},
+	{"root-hash-file", required_argument, NULL, OPT_HASH_FILE},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"quiet", no_argument, NULL, OPT_QUIET},
+	{"jobs", required_argument, NULL, OPT_JOBS},
+	{NULL, 0, NULL, 0},
+};
+
+/* Takes TEXT as the root hash, surrounding white space allowed; ORIGIN is for messages.
+ */
+static int take_root_hash(struct options *o, const char *text, const char *origin)
+{
+	uint8_t hash[32];
+	char hex[65] = "";
+	size_t n = 0;
+	while (isspace((unsigned char)*text))
+		text++;
+	while (text[n] && !isspace((unsigned char)text[n]))
+		n++;
+	if (n == 64 && text[n + strspn(text + n, " \t\r\n")] == 0)
+		memcpy(hex, text, 64);
+	if (hex_decode(hex, hash, sizeof hash) < 0)
+		return error_usage(
+			"verify: %s: not a root hash of 64 hex digits", origin);
+	free(o->root_hash);
+	o->root_hash = strdup(hex_encode(hash, sizeof hash, hex));
+	return o->root_hash ? 0 : error_memory();
+}
+
+static int read_root_hash(struct options *o, const char *path)
+{
+	BUFFER text = {0};
+	int r = file_slurp(path, 4096, &text);
+	if (r == 0 && strlen(buffer_text(&text)) != text.size)
+		return error_format("%s: not a root hash of 64 hex digits", path);
+	return r < 0 ? r : take_root_hash(o, buffer_text(&text), path);
+}
+
+static int take_jobs(struct options *o, const char *text)
+{
+	char *end;
+	errno = 0;
+	unsigned long n = strtoul(text, &end, 10);
+	if (errno || *end || end == text || n == 0 || n > 1024)
+		return error_usage(
+			"verify: --jobs takes a number from 1 to 1024, not %s", text);
+	o->jobs = (unsigned)n;
+	return 0;
+}
+
+static int take_option(struct options *o, int option)
+{
+	switch (option) {
+	case OPT_CERT:
+		o->have_cert = true;
+		return certificates_add(&o->pins, optarg);
+	case OPT_TRUST:
+		o->trust = optarg;
+		return 0;
+	case OPT_PURPOSE:
+		return purpose_by_name(optarg, &o->purpose);
+	case OPT_NO_SIGNATURE:
+		o->no_signature = true;
+		return 0;
+	case OPT_HASH:
+		return take_root_hash(o, optarg, "--root-hash");
+	case OPT_HASH_FILE:
+		return read_root_hash(o, optarg);
+	case OPT_JSON:
+		o->json = true;
+		return 0;
+	case OPT_QUIET:
+		o->quiet = true;
+		return 0;
+	case OPT_JOBS:
+		return take_jobs(o, optarg);
+	default:
+		return error_usage(
+			"verify: unknown option, or one without its value; see cairn "
+			"help verify");
+	}
+}
+
+/* The certificates for the purpose, from the directory of that name below --trust. */
+static int load_trust(struct options *o)
+{
+	BUFFER path = {0};
+	if (!o->trust)
+		return 0;
+	int r = buffer_printf(&path, "%s/%s", o->trust, purpose_name(o->purpose));
+	size_t before = o->pins.n_items;
+	if (r == 0)
+		r = certificates_add(&o->pins, buffer_text(&path));
+	if (r == 0 && o->pins.n_items == before)
+		return error_set(STATUS_UNCHECKED, ENOENT,
+			"%s: there is no certificate in it", buffer_text(&path));
+	return r;
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	int option, r = 0;
+	optind = 1;
+	opterr = 0;
+	while (r >= 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
+		r = take_option(o, option);
+	if (r < 0)
+		return r;
+	if (optind + 1 != argc)
+		return error_usage("verify: needs one IMAGE; see cairn help verify");
+	if (o->no_signature && (o->have_cert || o->trust))
+		return error_usage(
+			"verify: --no-signature contradicts --cert and --trust");
+	return load_trust(o);
+}
+
+static int print_json(const struct file *f, const struct report *report)
+{
+	json_object *document = json_object_new_object();
+	json_add_bytes(document, "image", span_of(f->name, strlen(f->name)));
+	json_add_number(document, "size", f->size);
+	report_json(report, document);
+	int r = json_print(document);
+	json_object_put(document);
+	return r;
+}
+
+static int verify(const struct options *o, const char *path)
+{
+	AUTO_FILE f = FILE_CLOSED;
+	AUTO_REPORT report = {0};
+	const struct verify_options v = {.root_hash = o->root_hash,
+		.pins = o->have_cert || o->trust ? &o->pins : NULL,
+		.purpose = o->purpose,
+		.no_signature = o->no_signature,
+		.jobs = o->jobs};
+	int r = file_open_image(&f, path, O_RDONLY);
+	if (r == 0)
+		r = verify_image(&f, &v, &report);
+	if (r < 0)
+		return r;
+	if (o->json)
+		r = print_json(&f, &report);
+	else if (!o->quiet)
+		report_print(&report, stdout);
+	if (r == 0 && fflush(stdout))
+		r = error_errno("cannot write to standard output");
+	return r < 0 ? r : report_finish(&report, path);
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = {.purpose = PURPOSE_ROOT};
+	int r = parse(&o, argc, argv);
+	progress_silence(o.quiet);
+	if (r == 0)
+		r = verify(&o, argv[optind]);
+	certificates_free(&o.pins);
+	free(o.root_hash);
+	return r;
+}
+
+const struct verb verb_verify = {
+	.name = "verify",
+	.run = run,
+	.summary = "check all of an image without mounting it",
+	.usage =
+		"usage: cairn verify [OPTION...] IMAGE\n"
+		"\n"
+		"Checks a disk image or block device, as any user who may read it: both "
+		"copies\n"
+		"of the partition table, every block of root or /usr and of its hash "
+		"tree, the\n"
+		"signature of the root hash, every EFI program and the command line "
+		"inside the\n"
+		"UKI, that the file system cannot be written to, and that nothing hides "
+		"where\n"
+		"no hash looks. All faults are listed, by partition and block.\n"
+		"\n"
+		"  --cert FILE          trust this signer (PEM or DER; may be repeated)\n"
+		"  --trust DIR          trust the certificates in DIR/PURPOSE/*.crt\n"
+		"  --purpose PURPOSE    root (default), sysext, confext or generation\n"
+		"  --no-signature       do without signatures; else, without a "
+		"certificate to\n"
+		"                       check them against, the status is 7\n"
+		"  --root-hash HEX      the root hash it must have\n"
+		"  --root-hash-file F   the same, read from a file\n"
+		"  --jobs N             threads (default: one per processor)\n"
+		"  --json               the report as JSON (docs/verify-json.md)\n"
+		"  --quiet              only the exit status and one line on stderr\n"
+		"\n"
+		"Exit status: 0 all is good; 3 content is not what its hash says; 4 a "
+		"signature\n"
+		"is missing or not trusted; 5 malformed; 7 a check could not run; 1, 2 "
+		"as usual.\n",
+};

@@ -1,0 +1,162 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier/boot_files.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+/* A directory on the way down. */
+struct walk {
+	struct boot_files *files;
+	const struct fat *fat;
+	const char *path; /* "" for the root, else it ends in a slash */
+	unsigned depth;
+};
+
+static int refuse(const struct walk *w, const char *path, const char *why)
+{
+	return error_format("%s: EFI system partition at offset %ju: /%s: %s",
+		w->fat->file->name, (uintmax_t)w->fat->offset, path, why);
+}
+
+static int list(struct walk *w, const struct fat_entry *directory);
+
+static int list_below(const struct walk *w, char *path, const struct fat_entry *entry)
+{
+	if (w->depth + 1 >= BOOT_FILES_DEPTH)
+		return refuse(w, path, "directories are nested too deeply");
+	BUFFER below = {0};
+	int r = buffer_printf(&below, "%s/", path);
+	struct walk next = *w;
+	next.path = buffer_text(&below);
+	next.depth++;
+	return r < 0 ? r : list(&next, entry);
+}
+
+/* Takes PATH. */
+static int keep(const struct walk *w, char *path, const struct fat_entry *entry)
+{
+	struct boot_files *files = w->files;
+	if (files->n_items >= BOOT_FILES_MAX) {
+		int r = refuse(w, path, "too many files");
+		free(path);
+		return r;
+	}
+	struct boot_file *more =
+		reallocarray(files->items, files->n_items + 1, sizeof *more);
+	if (!more) {
+		free(path);
+		return error_memory();
+	}
+	files->items = more;
+	more[files->n_items++] = (struct boot_file){.path = path, .entry = *entry};
+	return 0;
+}
+
+static int found(void *context, const struct fat_entry *entry)
+{
+	struct walk *w = context;
+	char *path = NULL;
+	if (asprintf(&path, "%s%s", w->path, entry->name) < 0)
+		return error_memory();
+	if (!entry->is_directory)
+		return keep(w, path, entry);
+	int r = list_below(w, path, entry);
+	free(path);
+	return r;
+}
+
+static int list(struct walk *w, const struct fat_entry *directory)
+{
+	return fat_list(w->fat, directory, found, w);
+}
+
+int boot_files_list(struct boot_files *files, const struct fat *fat)
+{
+	struct walk w = {.files = files, .fat = fat, .path = ""};
+	return list(&w, NULL);
+}
+
+void boot_files_free(struct boot_files *files)
+{
+	for (size_t i = 0; i < files->n_items; i++)
+		free(files->items[i].path);
+	free(files->items);
+	*files = (struct boot_files){0};
+}
+
+bool boot_file_is_program(const struct boot_file *file)
+{
+	size_t n = strlen(file->path);
+	return n > 4 && !strcasecmp(file->path + n - 4, ".efi");
+}
+
+static int read_sections(struct program *p)
+{
+	struct span kernel, cmdline;
+	int r = pe_find(&p->pe, ".linux", &kernel);
+	if (r < 0)
+		return r;
+	p->is_uki = r == 0;
+	r = pe_find(&p->pe, ".cmdline", &cmdline);
+	if (r != 0)
+		return r < 0 ? r : 0;
+	while (cmdline.size && (cmdline.data[cmdline.size - 1] == 0 ||
+				       cmdline.data[cmdline.size - 1] == '\n'))
+		cmdline.size--;
+	p->cmdline = cmdline;
+	return 0;
+}
+
+int program_read(struct program *p, const struct fat *fat, const struct boot_file *file)
+{
+	*p = (struct program){0};
+	int r = fat_read(fat, &file->entry, BOOT_PROGRAM_MAX, &p->bytes);
+	if (r == 0)
+		r = pe_parse(&p->pe, buffer_span(&p->bytes), file->path);
+	return r < 0 ? r : read_sections(p);
+}
+
+void program_free(struct program *p)
+{
+	buffer_free(&p->bytes);
+	*p = (struct program){0};
+}
+
+static bool is_space(uint8_t c)
+{
+	return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+/* Takes the next word off REST. Returns false at the end. */
+static bool next_word(struct span *rest, struct span *word)
+{
+	while (rest->size && is_space(*rest->data))
+		*rest = span_of(rest->data + 1, rest->size - 1);
+	bool quoted = false;
+	size_t n = 0;
+	for (; n < rest->size && (quoted || !is_space(rest->data[n])); n++)
+		if (rest->data[n] == '"')
+			quoted = !quoted;
+	*word = span_of(rest->data, n);
+	*rest = span_of(rest->data + n, rest->size - n);
+	return n > 0;
+}
+
+size_t cmdline_find(struct span cmdline, const char *name, struct span *value)
+{
+	size_t count = 0, length = strlen(name);
+	for (struct span word; next_word(&cmdline, &word);) {
+		/* The kernel takes a quote off the beginning of a word. */
+		if (*word.data == '"')
+			word = span_of(word.data + 1, word.size - 1);
+		if (word.size <= length || memcmp(word.data, name, length) ||
+			word.data[length] != '=')
+			continue;
+		if (count++ == 0)
+			*value = span_of(word.data + length + 1, word.size - length - 1);
+	}
+	return count;
+}

@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_VERIFIER_VERIFY_H
+#define CAIRN_VERIFIER_VERIFY_H
+
+#include "core/certificate.h"
+#include "core/file.h"
+#include "verifier/report.h"
+
+/*
+ * Verification of a disk image: nothing is mounted, no privilege is needed, and what the
+ * image says about itself is never what it is trusted by.
+ */
+struct verify_options {
+	const char *root_hash;           /* lower-case hex that it must have; NULL: any */
+	const struct certificates *pins; /* signers to trust; NULL: none were given */
+	enum purpose purpose;            /* what they must be trusted for */
+	bool no_signature; /* the caller does without signatures, knowingly */
+	unsigned jobs;     /* threads; 0: one per processor */
+};
+
+/*
+ * Checks all of F and adds what it finds to REPORT; faults do not make it fail. A check
+ * that could not run (no certificate to check a signature against, unless NO_SIGNATURE)
+ * is a fault of status 7. Negative only if the verification itself could not be done.
+ */
+int verify_image(
+	const struct file *f, const struct verify_options *o, struct report *report);
+
+#endif
