@@ -53,10 +53,105 @@ static int run_openssl(const struct block_hash *h, const uint8_t *blocks, size_t
 	return good ? 0 : hash_failed(h);
 }
 
+/* Messages that go through an engine together; at most as many as it has lanes. */
+struct group {
+	size_t n;
+	const uint8_t *blocks[SHA256_LANES_MAX];
+	uint8_t *digests[SHA256_LANES_MAX];
+};
+
+/*
+ * The message is prefix, block, suffix and padding, and the block need not begin where a
+ * 64-byte block of the message does: the first and the last of those are put together
+ * aside, all others are taken where they are.
+ */
+static void compress_group(
+	const struct block_hash *h, const struct sha256_engine *e, const struct group *g)
+{
+	uint32_t states[SHA256_LANES_MAX][8];
+	uint8_t heads[SHA256_LANES_MAX][64], tails[SHA256_LANES_MAX][BLOCK_HASH_TAIL_MAX];
+	const uint8_t *head[SHA256_LANES_MAX], *body[SHA256_LANES_MAX],
+		*tail[SHA256_LANES_MAX];
+	size_t rest = h->rest_size, from_block = rest ? 64 - rest : 0;
+	for (size_t i = 0; i < e->lanes; i++) {
+		const uint8_t *block = g->blocks[i < g->n ? i : 0];
+		memcpy(states[i], h->midstate, sizeof states[i]);
+		body[i] = block + from_block;
+		head[i] = heads[i];
+		tail[i] = h->tail;
+		if (rest == 0)
+			continue;
+		memcpy(heads[i], h->rest, rest);
+		memcpy(heads[i] + rest, block, from_block);
+		memcpy(tails[i], h->tail, h->tail_blocks * 64);
+		memcpy(tails[i], block + h->block_size - rest, rest);
+		tail[i] = tails[i];
+	}
+	if (rest)
+		e->compress(states, head, 1);
+	e->compress(states, body, (h->block_size - from_block) / 64);
+	e->compress(states, tail, h->tail_blocks);
+	for (size_t i = 0; i < g->n; i++)
+		for (size_t k = 0; k < 8; k++)
+			put_be32(g->digests[i] + 4 * k, states[i][k]);
+}
+
+static void run_engine(const struct block_hash *h, const uint8_t *blocks, size_t n,
+	uint8_t *digests, size_t stride)
+{
+	const struct sha256_engine *e = h->engine;
+	struct group g = {0};
+	for (size_t i = 0; i < n; i++) {
+		const uint8_t *block = blocks + i * h->block_size;
+		if (block_is_zero(block, h->block_size)) {
+			memcpy(digests + i * stride, h->zero, h->digest_size);
+			continue;
+		}
+		g.blocks[g.n] = block;
+		g.digests[g.n++] = digests + i * stride;
+		if (g.n == e->lanes) {
+			compress_group(h, e, &g);
+			g.n = 0;
+		}
+	}
+	if (g.n)
+		compress_group(
+			h, e->narrow && g.n <= e->narrow->lanes ? e->narrow : e, &g);
+}
+
 int block_hash_run(const struct block_hash *h, const uint8_t *blocks, size_t n,
 	uint8_t *digests, size_t stride)
 {
-	return run_openssl(h, blocks, n, digests, stride);
+	if (!h->engine)
+		return run_openssl(h, blocks, n, digests, stride);
+	run_engine(h, blocks, n, digests, stride);
+	return 0;
+}
+
+/* Compresses what fills 64-byte blocks of PREFIX, on as many lanes as there are. */
+static void start_engine(struct block_hash *h, struct span prefix, struct span suffix)
+{
+	uint32_t states[SHA256_LANES_MAX][8];
+	const uint8_t *data[SHA256_LANES_MAX];
+	for (size_t i = 0; i < SHA256_LANES_MAX; i++) {
+		memcpy(states[i], sha256_start, sizeof states[i]);
+		data[i] = prefix.data;
+	}
+	if (prefix.size >= 64)
+		h->engine->compress(states, data, prefix.size / 64);
+	memcpy(h->midstate, states[0], sizeof h->midstate);
+	h->rest_size = prefix.size % 64;
+	if (h->rest_size)
+		memcpy(h->rest, prefix.data + prefix.size - h->rest_size, h->rest_size);
+	/* FIPS 180-4, section 5.1.1: a one bit, zeros, the length in bits. */
+	size_t used = h->rest_size + suffix.size;
+	uint64_t bits = 8 * (uint64_t)(prefix.size + h->block_size + suffix.size);
+	if (suffix.size)
+		memcpy(h->tail + h->rest_size, suffix.data, suffix.size);
+	h->tail[used] = 0x80;
+	h->tail_blocks = (used + 9 + 63) / 64;
+	put_be32(h->tail + h->tail_blocks * 64 - 8, (uint32_t)(bits >> 32));
+	put_be32(h->tail + h->tail_blocks * 64 - 4, (uint32_t)bits);
 }
 
 static int digest_zeros(struct block_hash *h)
@@ -91,6 +186,10 @@ int block_hash_init(struct block_hash *h, enum hash_alg alg, size_t block_size,
 		r = hash_failed(h);
 	if (r == 0)
 		r = digest_zeros(h);
+	if (r == 0 && alg == HASH_SHA256)
+		r = sha256_engine(&h->engine);
+	if (r == 0 && h->engine)
+		start_engine(h, prefix, suffix);
 	if (r < 0)
 		block_hash_free(h);
 	return r;

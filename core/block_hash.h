@@ -3,6 +3,7 @@
 #define CAIRN_CORE_BLOCK_HASH_H
 
 #include "core/hash.h"
+#include "core/sha256.h"
 
 /*
  * Digests of many blocks of one size, each H(PREFIX || block || SUFFIX): what the leaves
@@ -14,15 +15,26 @@
  * it.
  */
 #define BLOCK_HASH_AFFIX_MAX 256
+#define BLOCK_HASH_TAIL_MAX  384
 
 struct block_hash {
 	enum hash_alg alg;
 	size_t block_size; /* a power of two, at least 512 */
 	size_t digest_size;
+	uint8_t zero[HASH_MAX_SIZE]; /* the digest of a block of zeros */
+	/* By OpenSSL: */
 	struct evp_md_ctx_st *start; /* after PREFIX */
 	uint8_t suffix[BLOCK_HASH_AFFIX_MAX];
 	size_t suffix_size;
-	uint8_t zero[HASH_MAX_SIZE]; /* the digest of a block of zeros */
+	/* By an engine: */
+	const struct sha256_engine *engine;
+	uint32_t midstate[8]; /* after the part of PREFIX that fills 64-byte blocks */
+	uint8_t rest[64];     /* what follows of it */
+	size_t rest_size;
+	/* The end of the message, with room for `rest_size` bytes of the block at its
+	 * front. */
+	uint8_t tail[BLOCK_HASH_TAIL_MAX];
+	size_t tail_blocks;
 };
 
 #define AUTO_BLOCK_HASH __attribute__((cleanup(block_hash_free))) struct block_hash

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: MIT */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <openssl/sha.h>
+
+#include "core/block_hash.h"
+
+static uint64_t random_state = 11;
+
+static uint32_t random_below(uint32_t n)
+{
+	random_state = random_state * 6364136223846793005u + 1442695040888963407u;
+	return (uint32_t)(random_state >> 33) % n;
+}
+
+static uint8_t *noise(size_t size)
+{
+	uint8_t *bytes = malloc(size);
+	assert_non_null(bytes);
+	for (size_t i = 0; i < size; i++)
+		bytes[i] = (uint8_t)random_below(256);
+	return bytes;
+}
+
+static size_t turns(size_t usual)
+{
+	return getenv("CAIRN_LONG") ? 50 * usual : usual;
+}
+
+/* Whole messages of random length at random alignment, each lane against OpenSSL. */
+static void check_engine(const struct sha256_engine *e)
+{
+	for (size_t turn = 0; turn < turns(200); turn++) {
+		size_t n = 1 + random_below(70);
+		uint8_t *bytes[SHA256_LANES_MAX];
+		const uint8_t *data[SHA256_LANES_MAX];
+		uint32_t states[SHA256_LANES_MAX][8];
+		for (unsigned i = 0; i < e->lanes; i++) {
+			bytes[i] = noise(64 * n + 64);
+			data[i] = bytes[i] + random_below(64);
+			memcpy(states[i], sha256_start, sizeof states[i]);
+		}
+		size_t first = random_below((uint32_t)n);
+		e->compress(states, data, first);
+		for (unsigned i = 0; i < e->lanes; i++)
+			data[i] += 64 * first;
+		e->compress(states, data, n - first);
+		for (unsigned i = 0; i < e->lanes; i++) {
+			/* OpenSSL shows its state through the digest of the padded rest.
+			 */
+			uint8_t *whole = malloc(64 * n), digest[32], end[64] = {0x80};
+			memcpy(whole, data[i] - 64 * first, 64 * n);
+			put_be32(end + 60, (uint32_t)(512 * n));
+			put_be32(end + 56, (uint32_t)(512 * (uint64_t)n >> 32));
+			SHA256(whole, 64 * n, digest);
+			const uint8_t *last[SHA256_LANES_MAX];
+			uint32_t copy[SHA256_LANES_MAX][8];
+			memcpy(copy, states, sizeof copy);
+			for (unsigned k = 0; k < e->lanes; k++)
+				last[k] = end;
+			e->compress(copy, last, 1);
+			for (unsigned k = 0; k < 8; k++)
+				assert_int_equal(copy[i][k], get_be32(digest + 4 * k));
+			free(whole);
+			free(bytes[i]);
+		}
+	}
+}
+
+static void engine_agrees_with_openssl(void **state)
+{
+	const struct sha256_engine *e = *state;
+	if (!e->usable()) {
+		print_message("%s: this processor cannot run it\n", e->name);
+		skip();
+	}
+	check_engine(e);
+}
+
+/* H(prefix || block || suffix), by whatever runs here, against OpenSSL. */
+static void check_block_hash(enum hash_alg alg, size_t block_size)
+{
+	uint8_t *prefix = noise(256), *suffix = noise(256);
+	struct span before = span_of(prefix, random_below(3) ? random_below(257) : 0);
+	struct span after = span_of(suffix, random_below(2) ? random_below(257) : 0);
+	size_t n = 1 + random_below(20), shift = random_below(16);
+	uint8_t *bytes = noise(n * block_size + 16), *blocks = bytes + shift;
+	memset(blocks + random_below((uint32_t)n) * block_size, 0, block_size);
+	uint8_t digests[20 * 80], wanted[HASH_MAX_SIZE];
+	AUTO_BLOCK_HASH h;
+	assert_int_equal(block_hash_init(&h, alg, block_size, before, after), 0);
+	memset(digests, 0xee, sizeof digests);
+	assert_int_equal(block_hash_run(&h, blocks, n, digests, 80), 0);
+	for (size_t i = 0; i < n; i++) {
+		struct span parts[] = {
+			before, span_of(blocks + i * block_size, block_size), after};
+		assert_int_equal(hash_parts(alg, parts, 3, wanted), 0);
+		assert_memory_equal(digests + 80 * i, wanted, hash_size(alg));
+		assert_int_equal(digests[80 * i + hash_size(alg)], 0xee);
+	}
+	free(prefix);
+	free(suffix);
+	free(bytes);
+}
+
+static void affixes_and_alignments(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < turns(300); i++)
+		check_block_hash(HASH_SHA256, (size_t)512 << random_below(5));
+	for (size_t i = 0; i < turns(20); i++) {
+		check_block_hash(HASH_SHA1, 512);
+		check_block_hash(HASH_SHA512, 1024);
+	}
+}
+
+int main(void)
+{
+	struct CMUnitTest tests[8] = {cmocka_unit_test(affixes_and_alignments)};
+	size_t n = 1;
+	for (size_t i = 0; sha256_engines[i]; i++)
+		tests[n++] = (struct CMUnitTest){.name = sha256_engines[i]->name,
+			.test_func = engine_agrees_with_openssl,
+			.initial_state = (void *)sha256_engines[i]};
+	return _cmocka_run_group_tests("sha256", tests, n, NULL, NULL);
+}
