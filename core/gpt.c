@@ -68,6 +68,21 @@ static void compare_copies(
 		gpt_fault(backup->entry, "differ from the primary copy's");
 }
 
+/* Where entries must be whose header does not tell: as the other copy has them. */
+static void locate_entries(struct gpt *gpt)
+{
+	struct gpt_area *primary = &gpt->areas[GPT_ENTRIES];
+	struct gpt_area *backup = &gpt->areas[GPT_BACKUP_ENTRIES];
+	uint64_t end = gpt->areas[GPT_BACKUP_HEADER].offset;
+	if (primary->size == 0 && backup->size != 0) {
+		primary->offset = 2 * (uint64_t)gpt->sector_size;
+		primary->size = backup->size;
+	} else if (backup->size == 0 && primary->size < end) {
+		backup->offset = end - primary->size;
+		backup->size = primary->size;
+	}
+}
+
 static void take(struct gpt *gpt, const struct gpt_copy *c)
 {
 	memcpy(gpt->disk_uuid, c->disk_uuid, 16);
@@ -102,6 +117,7 @@ static bool read_both(
 		backup.lba = primary.alternate;
 	gpt_copy_read(&backup, sector);
 	compare_copies(&primary, &backup, last_lba);
+	locate_entries(gpt);
 	if (primary.good && (primary.good = gpt_copy_partitions(
 				     &primary, &gpt->partitions, &gpt->n_partitions)))
 		take(gpt, &primary);
