@@ -13,8 +13,8 @@
  *   free list  = consecutive free pages, sorted by offset over all of them
  *   blob       = full blocks at `data`; the last partial block's bytes at `tail`;
  *                its fs-verity tree (SHA-256, no salt) at `tree`
- *   refs       = a blob: struct blobfs_refs, then records { u8 length; name; digest },
- *                sorted by name, no name twice
+ *   refs       = a blob: struct blobfs_disk_refs, then records { u8 length; name; digest
+ * }, sorted by name, no name twice
  *
  * Integers are little-endian, offsets and sizes in bytes. What is reserved is zero when
  * written and ignored when read. Free of libc: the freestanding reader uses it.
@@ -85,7 +85,7 @@ struct blobfs_super {
 	uint8_t uuid[16];
 	blobfs_le64 generation;   /* 1 from mkfs, then one more with every change */
 	blobfs_le64 device_size;  /* that may be used; a multiple of the block */
-	blobfs_le64 used_end;     /* nothing was ever written from here on */
+	blobfs_le64 used_end;     /* nothing counts from here on */
 	blobfs_le64 free_entries; /* records in the free list */
 	struct blobfs_disk_run free;
 	uint8_t refs[BLOBFS_DIGEST_SIZE]; /* of the refs blob; zeros: there are no refs */
@@ -113,7 +113,7 @@ struct blobfs_disk_extent {
 	blobfs_le64 generation; /* the first one that did not use it */
 };
 
-struct blobfs_refs {
+struct blobfs_disk_refs {
 	uint8_t magic[BLOBFS_MAGIC_SIZE];
 	blobfs_le64 count;
 };

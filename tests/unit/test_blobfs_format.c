@@ -72,7 +72,7 @@ static void layout_is_pinned(void **state)
 	assert_int_equal(offsetof(struct blobfs_disk_entry, tail), 56);
 	assert_int_equal(sizeof(struct blobfs_disk_extent), 24);
 	assert_int_equal(offsetof(struct blobfs_disk_extent, generation), 16);
-	assert_int_equal(sizeof(struct blobfs_refs), 16);
+	assert_int_equal(sizeof(struct blobfs_disk_refs), 16);
 	assert_int_equal(sizeof(struct blobfs_descriptor), 256);
 	assert_int_equal(offsetof(struct blobfs_descriptor, size), 8);
 	assert_int_equal(offsetof(struct blobfs_descriptor, root), 16);

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_BLOBFS_STORE_H
+#define CAIRN_BLOBFS_STORE_H
+
+#include "blobfs/pending.h"
+#include "blobfs/walk.h"
+#include "blobfs/writer.h"
+
+/*
+ * An image that is read and changed. Changes gather until blobfs_store_commit makes all
+ * of them one new state; whatever happens before that leaves the image as it was. After a
+ * failure a store can only be closed. The caller holds the locks (blobfs/device.h).
+ */
+struct blobfs_store {
+	struct blobfs_device *device; /* the caller's */
+	struct blobfs fs;             /* the state that was last committed */
+	struct blobfs_slot slots[4];
+	bool fresh; /* from blobfs_store_format, never committed */
+	bool changing;
+	bool refs_changed;
+	uint8_t refs[BLOBFS_DIGEST_SIZE];
+	uint64_t n_unchanged; /* blobs that were there already when they were added */
+	struct blobfs_space space;
+	struct blobfs_writer writer;
+	struct blobfs_pending pending;
+};
+
+/* Opens an image for reading; blobfs_store_begin makes it ready for changes. */
+int blobfs_store_open(struct blobfs_store *s, struct blobfs_device *device);
+
+/* How a new image is made. */
+struct blobfs_format {
+	uint64_t size;    /* of the device; 0: the image grows, as a file */
+	uint8_t uuid[16]; /* zeros: made from the digests of the blobs */
+};
+
+/* Wipes the superblocks and begins an image, which exists with the first commit. */
+int blobfs_store_format(struct blobfs_store *s, struct blobfs_device *device,
+	const struct blobfs_format *format);
+
+/* Begins a change: reads the free list. Once per commit. */
+int blobfs_store_begin(struct blobfs_store *s);
+
+/* Makes what changed durable, all or nothing. Without changes nothing is written. */
+int blobfs_store_commit(struct blobfs_store *s);
+
+/* May be called twice and on a zeroed struct. */
+void blobfs_store_close(struct blobfs_store *s);
+
+/*
+ * Whether the blob is there, counting what was added or removed since the last commit: 1
+ * (its size verified, unless it was just added) or 0. A damaged one is not there.
+ */
+int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
+
+/* Takes a blob out of the index. Its space comes back with gc. -ENOENT: not there. */
+int blobfs_store_remove(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
+
+/* All of a committed blob of at most LIMIT bytes is appended to B, verified. */
+int blobfs_store_load(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE],
+	uint64_t limit, struct buffer *b);
+
+/* An image without --size grows: the file it is in may be extended. */
+#define BLOBFS_COMPATIBLE_GROWS ((uint64_t)1)
+
+#endif
