@@ -18,6 +18,7 @@ struct verb {
 /* One declaration per cmd_*.c; the table is in verb.c. */
 extern const struct verb verb_help;
 extern const struct verb verb_key;
+extern const struct verb verb_digest;
 extern const struct verb verb_verity;
 extern const struct verb verb_inspect;
 extern const struct verb verb_verify;

@@ -4,8 +4,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/block_hash.h"
-
 /* Where the descriptor has its fields; numbers are little-endian. */
 enum {
 	AT_VERSION = 0,
@@ -98,25 +96,54 @@ static int init_hash(const struct fsverity_params *p, struct block_hash *h)
 	return block_hash_init(h, p->alg, p->block_size, salt, span_of(padded, 0));
 }
 
-int fsverity_build_span(
-	const struct fsverity_params *p, struct span data, uint8_t *tree, uint8_t *root)
+/* As fsverity_build_span, with the hash function at hand. */
+static int build_span(const struct fsverity_params *p, const struct block_hash *h,
+	struct span data, uint8_t *tree, uint8_t *root)
 {
+	memset(root, 0, hash_size(p->alg));
+	if (data.size == 0)
+		return 0;
 	struct merkle_params m = merkle_of(p, data.size);
 	struct merkle_layout layout;
-	memset(root, 0, hash_size(p->alg));
-	int r = fsverity_check_params(p);
-	if (r < 0 || data.size == 0)
-		return r;
-	if ((r = merkle_layout(&m, &layout)) < 0)
+	int r = merkle_layout(&m, &layout);
+	if (r < 0)
 		return r;
 	uint8_t *own = NULL;
 	if (!tree && !(tree = own = malloc(layout.tree_size + 1)))
 		return error_memory();
-	AUTO_BLOCK_HASH h = {0};
-	r = init_hash(p, &h);
-	if (r == 0)
-		r = build_levels(&h, &layout, data, tree, root);
+	r = build_levels(h, &layout, data, tree, root);
 	free(own);
+	return r;
+}
+
+int fsverity_prepare(struct fsverity_maker *maker, const struct fsverity_params *p)
+{
+	*maker = (struct fsverity_maker){.params = *p};
+	int r = fsverity_check_params(p);
+	return r < 0 ? r : init_hash(p, &maker->hash);
+}
+
+void fsverity_maker_free(struct fsverity_maker *maker)
+{
+	block_hash_free(&maker->hash);
+}
+
+int fsverity_make(const struct fsverity_maker *maker, struct span data, uint8_t *tree,
+	uint8_t *digest)
+{
+	uint8_t root[HASH_MAX_SIZE];
+	int r = build_span(&maker->params, &maker->hash, data, tree, root);
+	return r < 0 ? r : fsverity_digest(&maker->params, data.size, root, digest);
+}
+
+int fsverity_build_span(
+	const struct fsverity_params *p, struct span data, uint8_t *tree, uint8_t *root)
+{
+	struct fsverity_maker maker;
+	int r = fsverity_prepare(&maker, p);
+	if (r == 0)
+		r = build_span(p, &maker.hash, data, tree, root);
+	fsverity_maker_free(&maker);
 	return r;
 }
 

@@ -2,6 +2,7 @@
 #ifndef CAIRN_CORE_FSVERITY_H
 #define CAIRN_CORE_FSVERITY_H
 
+#include "core/block_hash.h"
 #include "core/merkle.h"
 
 /*
@@ -47,6 +48,22 @@ void fsverity_descriptor(const struct fsverity_params *p, uint64_t size,
 
 /* The digest: of that descriptor; DIGEST gets hash_size(p->alg) bytes. */
 int fsverity_digest(const struct fsverity_params *p, uint64_t size, const uint8_t *root,
+	uint8_t *digest);
+
+/*
+ * For many small files: what can be prepared once. Afterwards any number of threads may
+ * share the struct.
+ */
+struct fsverity_maker {
+	struct fsverity_params params;
+	struct block_hash hash;
+};
+
+int fsverity_prepare(struct fsverity_maker *maker, const struct fsverity_params *p);
+void fsverity_maker_free(struct fsverity_maker *maker);
+
+/* TREE: fsverity_tree_size bytes of scratch memory, or NULL to have it allocated. */
+int fsverity_make(const struct fsverity_maker *maker, struct span data, uint8_t *tree,
 	uint8_t *digest);
 
 /* Root and digest in one step, of bytes or of a whole file (or part of one). */
