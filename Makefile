@@ -14,7 +14,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2
-LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err
+LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err libxxhash
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 CFLAGS   ?= $(OPT) -g
@@ -82,7 +82,7 @@ setup-%: FORCE
 
 # Tools that Debian 12 has too old, from other suites, unpacked below build/ only.
 setup-tools: FORCE
-	$(Q)tests/packages/foreign erofs e2fsprogs
+	$(Q)tests/packages/foreign erofs e2fsprogs composefs
 
 # ---- the base tree and the demonstration -------------------------------------------
 base: setup-demo ## make the base tree build/base/tree with mkosi
