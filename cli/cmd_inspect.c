@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "builder/uki.h"
+#include "cli/arguments.h"
 #include "cli/verb.h"
 #include "core/progress.h"
 #include "verifier/inspect.h"
@@ -152,10 +153,9 @@ static int run(int argc, char **argv)
 	bool json = false;
 	optind = 1;
 	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, "", options, NULL)) != -1;) {
-		if (option == '?')
-			return error_usage(
-				"inspect: unknown option; see cairn help inspect");
+	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+		if (option == '?' || option == ':')
+			return argument_unknown(option, argv);
 		json = json || option == 'j';
 		if (option == 'q')
 			progress_silence(true);

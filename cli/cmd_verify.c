@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cli/arguments.h"
 #include "cli/verb.h"
 #include "core/hex.h"
 #include "core/progress.h"
@@ -75,19 +76,7 @@ static int read_root_hash(struct options *o, const char *path)
 	return r < 0 ? r : take_root_hash(o, buffer_text(&text), path);
 }
 
-static int take_jobs(struct options *o, const char *text)
-{
-	char *end;
-	errno = 0;
-	unsigned long n = strtoul(text, &end, 10);
-	if (errno || *end || end == text || n == 0 || n > 1024)
-		return error_usage(
-			"verify: --jobs takes a number from 1 to 1024, not %s", text);
-	o->jobs = (unsigned)n;
-	return 0;
-}
-
-static int take_option(struct options *o, int option)
+static int take_option(struct options *o, int option, char **argv)
 {
 	switch (option) {
 	case OPT_CERT:
@@ -112,11 +101,9 @@ static int take_option(struct options *o, int option)
 		o->quiet = true;
 		return 0;
 	case OPT_JOBS:
-		return take_jobs(o, optarg);
+		return argument_jobs(optarg, &o->jobs);
 	default:
-		return error_usage(
-			"verify: unknown option, or one without its value; see cairn "
-			"help verify");
+		return argument_unknown(option, argv);
 	}
 }
 
@@ -141,8 +128,9 @@ static int parse(struct options *o, int argc, char **argv)
 	int option, r = 0;
 	optind = 1;
 	opterr = 0;
-	while (r >= 0 && (option = getopt_long(argc, argv, "", long_options, NULL)) != -1)
-		r = take_option(o, option);
+	while (r >= 0 &&
+		(option = getopt_long(argc, argv, ":", long_options, NULL)) != -1)
+		r = take_option(o, option, argv);
 	if (r < 0)
 		return r;
 	if (optind + 1 != argc)

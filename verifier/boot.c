@@ -7,7 +7,10 @@
 #include <time.h>
 
 #include "core/authenticode.h"
+#include "initrd/plan/words.h"
 #include "verifier/boot_files.h"
+#include "verifier/boot_policy.h"
+#include "verifier/probe.h"
 
 /* What is passed down: the image, and the EFI system partition that is looked at. */
 struct boot {
@@ -63,45 +66,111 @@ static bool says(struct span value, const char *text)
 	return value.size == strlen(text) && !memcmp(value.data, text, value.size);
 }
 
-/* NAME=VALUE of a UKI's command line must be the root hash of a set with that ROLE. */
-static void check_root_hash(struct boot *b, const struct place *place, const char *name,
-	struct span value, enum dps_role role)
+/* The set with that ROLE whose root hash is VALUE, or NULL. */
+static const struct payload *find_payload(
+	const struct boot *b, enum dps_role role, struct span value)
 {
 	for (size_t i = 0; i < b->n_payloads; i++) {
 		const struct payload *p = &b->payloads[i];
 		const char *trusted = b->o->root_hash   ? b->o->root_hash
 				      : *p->signed_hash ? p->signed_hash
 							: p->claimed;
-		if (p->set->role == role && *trusted && says(value, trusted)) {
-			report_good(b->report, "cmdline", place,
-				"%s= is the root hash of the %s", name, p->data.area);
-			return;
-		}
+		if (p->set->role == role && *trusted && says(value, trusted))
+			return p;
 	}
-	report_fault(b->report, STATUS_CONTENT, "cmdline", place,
-		"%s=%.*s is the root hash of no partition of this image", name,
-		value.size < 200 ? (int)value.size : 200, (const char *)value.data);
+	return NULL;
+}
+
+/* NAME=VALUE of a UKI's command line must be the root hash of a set with that ROLE. */
+static void check_root_hash(struct boot *b, const struct place *place, const char *name,
+	struct span value, enum dps_role role)
+{
+	const struct payload *p = find_payload(b, role, value);
+	if (p)
+		report_good(b->report, "cmdline", place, "%s= is the root hash of the %s",
+			name, p->data.area);
+	else
+		report_fault(b->report, STATUS_CONTENT, "cmdline", place,
+			"%s=%.*s is the root hash of no partition of this image", name,
+			value.size < 200 ? (int)value.size : 200,
+			(const char *)value.data);
+}
+
+/* Every word NAME=... is checked, and there may be one. Returns how many there are. */
+static size_t check_words(struct boot *b, const struct place *place,
+	const struct words *words, const char *name, enum dps_role role)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < words->n; i++) {
+		const char *value = word_value(words_get(words, i), name);
+		if (!value)
+			continue;
+		check_root_hash(b, place, name, span_of(value, strlen(value)), role);
+		n++;
+	}
+	if (n > 1)
+		report_fault(b->report, STATUS_FORMAT, "cmdline", place,
+			"%s= stands %zu times in the command line", name, n);
+	return n;
 }
 
 static void check_cmdline(
 	struct boot *b, const struct place *place, const struct program *p)
 {
-	static const char *const names[] = {"roothash", "usrhash"};
-	static const enum dps_role roles[] = {DPS_ROOT, DPS_USR};
-	size_t total = 0;
-	for (size_t i = 0; i < 2; i++) {
-		struct span value;
-		size_t n = cmdline_find(p->cmdline, names[i], &value);
-		total += n;
-		if (n > 1)
-			report_fault(b->report, STATUS_FORMAT, "cmdline", place,
-				"%s= stands %zu times in the command line", names[i], n);
-		else if (n == 1)
-			check_root_hash(b, place, names[i], value, roles[i]);
+	struct words words = {0};
+	if (words_parse(&words, p->cmdline) < 0) {
+		report_error(b->report, "cmdline", place, p->pe.name);
+		return;
 	}
-	if (total == 0)
+	size_t n = check_words(b, place, &words, "roothash", DPS_ROOT);
+	n += check_words(b, place, &words, "usrhash", DPS_USR);
+	if (n == 0)
 		report_fault(b->report, STATUS_FORMAT, "cmdline", place,
 			"neither roothash= nor usrhash= is in the command line");
+}
+
+/* The policy decides what the init does, so it must name what is on this disk. */
+static void compare_policy(
+	struct boot *b, const struct place *place, const struct policy *policy)
+{
+	struct probe probe;
+	struct span hash = span_of(policy->root_hash, strlen(policy->root_hash));
+	const struct payload *p =
+		find_payload(b, policy->part == PART_ROOT ? DPS_ROOT : DPS_USR, hash);
+	if (!p)
+		report_fault(b->report, STATUS_CONTENT, "initrd", place,
+			"the initrd's boot policy wants root hash %s, which no partition "
+			"has",
+			policy->root_hash);
+	else if (probe_file_system(b->disk->file, p->data.offset, p->data.size, &probe) <
+			 0 ||
+		 strcmp(probe_name(probe.kind), policy->fs))
+		report_fault(b->report, STATUS_CONTENT, "initrd", place,
+			"the initrd's boot policy wants %s on the %s", policy->fs,
+			p->data.area);
+	else
+		report_good(b->report, "initrd", place,
+			"the initrd's boot policy names the root hash and file system of "
+			"the %s",
+			p->data.area);
+}
+
+static void check_policy(
+	struct boot *b, const struct place *place, const struct program *p)
+{
+	struct policy policy;
+	struct span initrd;
+	int r = pe_find(&p->pe, ".initrd", &initrd);
+	if (r == 0)
+		r = boot_policy_read(&policy, initrd, p->pe.name);
+	if (r < 0)
+		report_error(b->report, "initrd", place, p->pe.name);
+	else if (r == 1)
+		report_note(b->report, "initrd", place,
+			"no boot policy of Cairn's in its initrd: it decides in some "
+			"other way");
+	else
+		compare_policy(b, place, &policy);
 }
 
 static void check_program(struct boot *b, const struct boot_file *file)
@@ -120,6 +189,7 @@ static void check_program(struct boot *b, const struct boot_file *file)
 		return;
 	b->n_ukis++;
 	check_cmdline(b, &place, &p);
+	check_policy(b, &place, &p);
 }
 
 /* ---- partitions -------------------------------------------------------------------- */

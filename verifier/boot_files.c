@@ -124,39 +124,3 @@ void program_free(struct program *p)
 	buffer_free(&p->bytes);
 	*p = (struct program){0};
 }
-
-static bool is_space(uint8_t c)
-{
-	return c == ' ' || (c >= '\t' && c <= '\r');
-}
-
-/* Takes the next word off REST. Returns false at the end. */
-static bool next_word(struct span *rest, struct span *word)
-{
-	while (rest->size && is_space(*rest->data))
-		*rest = span_of(rest->data + 1, rest->size - 1);
-	bool quoted = false;
-	size_t n = 0;
-	for (; n < rest->size && (quoted || !is_space(rest->data[n])); n++)
-		if (rest->data[n] == '"')
-			quoted = !quoted;
-	*word = span_of(rest->data, n);
-	*rest = span_of(rest->data + n, rest->size - n);
-	return n > 0;
-}
-
-size_t cmdline_find(struct span cmdline, const char *name, struct span *value)
-{
-	size_t count = 0, length = strlen(name);
-	for (struct span word; next_word(&cmdline, &word);) {
-		/* The kernel takes a quote off the beginning of a word. */
-		if (*word.data == '"')
-			word = span_of(word.data + 1, word.size - 1);
-		if (word.size <= length || memcmp(word.data, name, length) ||
-			word.data[length] != '=')
-			continue;
-		if (count++ == 0)
-			*value = span_of(word.data + length + 1, word.size - length - 1);
-	}
-	return count;
-}

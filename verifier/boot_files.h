@@ -44,10 +44,4 @@ struct program {
 int program_read(struct program *p, const struct fat *fat, const struct boot_file *file);
 void program_free(struct program *p);
 
-/*
- * Words of a command line, as the kernel splits it: at spaces outside double quotes.
- * Returns how many of them are NAME=VALUE; VALUE is the first one's, quotes included.
- */
-size_t cmdline_find(struct span cmdline, const char *name, struct span *value);
-
 #endif

@@ -159,10 +159,8 @@ test_root_hash_given() {
 # The signature of another image, by the same signer, does not make this one good.
 test_signature_of_another_root_hash() {
 	image
-	mkdir other
-	sed -e "s|^key root\$|cp '$fixture'/root.{key,crt} .|" -e 's/echo hello/echo other/' \
-		"$CAIRN_TOP/tests/make-image" >make-image
-	bash make-image "$T/other"
+	edited 's/echo hello/echo other/'
+	mv edited other
 	expect 0 "$cairn" verify --cert root.crt other/image.raw
 	area signature
 	dd if=other/signature of=image.raw bs=16384 seek="$offset" oflag=seek_bytes conv=notrunc status=none
@@ -171,25 +169,48 @@ test_signature_of_another_root_hash() {
 	grep -q "FAULT.*roothash=$(cat roothash) is the root hash of no partition" out
 }
 
+# edited EXPRESSION: an image made by tests/make-image with EXPRESSION applied to the script
+# and the fixture's keys, in edited/.
+edited() {
+	sed -e "s|^key root\$|cp '$fixture'/root.{key,crt} .|" -e "$1" "$CAIRN_TOP/tests/make-image" >make-image
+	! cmp -s make-image "$CAIRN_TOP/tests/make-image"
+	rm -rf edited
+	mkdir edited
+	bash make-image "$T/edited"
+}
+
 test_command_line_of_the_uki() {
-	local case words pattern
-	while IFS='|' read -r case words pattern; do
-		sed -e "s|^key root\$|cp '$fixture'/root.{key,crt} .|" \
-			-e "s/printf 'roothash=%s console=ttyS0' \"\$1\"/printf '%s' \"$words\"/" \
-			"$CAIRN_TOP/tests/make-image" >make-image
-		mkdir "$case"
-		bash make-image "$T/$case"
-		case $case in
-		good) expect 0 "$cairn" verify --cert "$fixture/root.crt" "$case/image.raw" ;;
-		*) refused "${case#*-}" "$pattern" "$cairn" verify --quiet --cert "$fixture/root.crt" "$case/image.raw" ;;
-		esac
+	local status words pattern
+	while IFS='|' read -r status words pattern; do
+		edited "s/printf 'roothash=%s console=ttyS0' \"\$1\"/printf '%s' \"$words\"/"
+		[ "$status" = 0 ] && expect 0 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw && continue
+		refused "$status" "$pattern" "$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
 	done <<-'E'
-		good|quiet roothash=$1|
-		none-5|quiet|neither roothash= nor usrhash=
-		twice-5|roothash=$1 roothash=$1|stands 2 times
-		usr-3|usrhash=$1|is the root hash of no partition
-		short-3|roothash=${1:0:63}|is the root hash of no partition
+		0|quiet roothash=$1|
+		5|quiet|neither roothash= nor usrhash=
+		5|roothash=$1 roothash=$1|stands 2 times
+		3|usrhash=$1|is the root hash of no partition
+		3|roothash=${1:0:63}|is the root hash of no partition
+		3|roothash=$1 roothash=none|is the root hash of no partition
 	E
+}
+
+test_boot_policy_in_the_initrd() {
+	edited 's/NOTHING//'
+	expect 0 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw
+	grep -q 'boot policy names the root hash and file system of the root partition' out
+	edited 's|policy "$1" >|policy "${1:32}${1:0:32}" >|'
+	refused 3 'boot policy wants root hash' "$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
+	edited 's|"fs=$fs"|fs=ext4|'
+	refused 3 'boot policy wants ext4 on the root partition' \
+		"$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
+	edited 's|"fs=$fs"|fs=vfat|'
+	refused 5 'etc/cairn/boot.conf' "$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
+	edited 's|-H newc) >initrd|-H newc \| head -c 700) >initrd|'
+	refused 5 'malformed initrd' "$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
+	edited 's|policy "$1" >root/etc/cairn/boot.conf|:|'
+	expect 0 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw
+	grep -q 'note .*no boot policy of Cairn' out
 }
 
 test_damaged_table() {
@@ -440,7 +461,7 @@ test_usage() {
 	image
 	refused 2 'needs one IMAGE' "$cairn" verify
 	refused 2 'needs one IMAGE' "$cairn" verify a b
-	refused 2 'unknown option' "$cairn" verify --frobnicate image.raw
+	refused 2 '--frobnicate is not known' "$cairn" verify --frobnicate image.raw
 	refused 2 'jobs' "$cairn" verify --jobs 0 image.raw
 	refused 2 'purpose' "$cairn" verify --purpose cooking image.raw
 	refused 1 'no-such.raw' "$cairn" verify no-such.raw
@@ -448,7 +469,7 @@ test_usage() {
 	mkfifo fifo
 	refused 5 'is a FIFO' "$cairn" verify fifo
 	refused 2 'needs one IMAGE' "$cairn" inspect
-	refused 2 'unknown option' "$cairn" inspect --frobnicate image.raw
+	refused 2 '--frobnicate is not known' "$cairn" inspect --frobnicate image.raw
 }
 
 run_tests "$@"

@@ -10,7 +10,6 @@
 #include <cmocka.h>
 
 #include "core/process.h"
-#include "verifier/boot_files.h"
 #include "verifier/verify.h"
 
 /*
@@ -303,22 +302,6 @@ static void many_bad_blocks_are_all_named(void **state)
 	untouched_is_good();
 }
 
-static void command_lines_are_split_like_the_kernel_does(void **state)
-{
-	(void)state;
-	static const char line[] =
-		"quiet roothash=aa x=\"a roothash=bb\" \"roothash=cc\"\n"
-		"roothash xroothash=dd roothash=";
-	struct span value;
-	const struct span text = span_of(line, sizeof line - 1);
-	assert_int_equal(cmdline_find(text, "roothash", &value), 3);
-	assert_int_equal(value.size, 2);
-	assert_memory_equal(value.data, "aa", 2);
-	assert_int_equal(cmdline_find(text, "usrhash", &value), 0);
-	assert_int_equal(cmdline_find(span_of("", 0), "a", &value), 0);
-	assert_int_equal(cmdline_find(span_of("a=\"", 3), "a", &value), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -329,7 +312,6 @@ int main(void)
 		cmocka_unit_test(flips_in_the_uki),
 		cmocka_unit_test(flips_elsewhere),
 		cmocka_unit_test(many_bad_blocks_are_all_named),
-		cmocka_unit_test(command_lines_are_split_like_the_kernel_does),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
