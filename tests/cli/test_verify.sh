@@ -59,6 +59,37 @@ test_other_file_systems() {
 	done
 }
 
+test_large_sectors_and_block_devices() {
+	[ "$(id -u)" = 0 ] || skip 'loop devices need root'
+	mkdir large
+	"$CAIRN_TOP/tests/make-image" "$T/large" erofs 4096
+	expect 0 "$cairn" verify --cert large/root.crt large/image.raw
+	grep -q 'primary GPT header (offset 4096, 4096 bytes)' out
+	local disk=
+	trap '[ -z "$disk" ] || losetup -d "$disk"' EXIT
+	for disk in "large/image.raw 4096" "$fixture/image.raw 512"; do
+		disk=$(losetup -r -b "${disk#* }" -f --show "${disk% *}")
+		expect 0 "$cairn" verify --cert "$(dirname "$(losetup -n -O BACK-FILE "$disk")")/root.crt" "$disk"
+		expect 0 "$cairn" inspect "$disk"
+		losetup -d "$disk"
+		disk=
+	done
+	# A device whose sectors are not those of the table.
+	disk=$(losetup -r -b 4096 -f --show "$fixture/image.raw")
+	expect 5 "$cairn" verify --cert "$fixture/root.crt" "$disk"
+}
+
+test_no_memory_error() {
+	image
+	area data
+	poke $((offset + 4096 * 7)) ff
+	expect 3 valgrind -q --error-exitcode=99 --leak-check=full "$cairn" verify --cert root.crt image.raw
+	expect 0 valgrind -q --error-exitcode=99 --leak-check=full "$cairn" inspect image.raw
+	poke 600 ff
+	poke $((8388608 - 500)) ff
+	expect 5 valgrind -q --error-exitcode=99 --leak-check=full "$cairn" verify --cert root.crt image.raw
+}
+
 # The same image with ext4's read-only feature taken off, all hashes made anew.
 test_writable_file_system_is_refused() {
 	sed '/tune2fs/d' "$CAIRN_TOP/tests/make-image" >make-image
