@@ -65,7 +65,7 @@ test_large_sectors_and_block_devices() {
 	"$CAIRN_TOP/tests/make-image" "$T/large" erofs 4096
 	expect 0 "$cairn" verify --cert large/root.crt large/image.raw
 	grep -q 'primary GPT header (offset 4096, 4096 bytes)' out
-	local disk=
+	disk=
 	trap '[ -z "$disk" ] || losetup -d "$disk"' EXIT
 	for disk in "large/image.raw 4096" "$fixture/image.raw 512"; do
 		disk=$(losetup -r -b "${disk#* }" -f --show "${disk% *}")
