@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_INITRD_PLAN_DRIVERS_H
+#define CAIRN_INITRD_PLAN_DRIVERS_H
+
+#include "core/error.h"
+#include "core/span.h"
+
+/*
+ * Which kernel modules the initrd carries, and when each is loaded: lines of words,
+ * written by the builder and read by the init.
+ *     always FILE...          loaded at the start, in this order
+ *     device ALIAS FILE...    loaded in this order when a device has that modalias;
+ *                             ALIAS is a pattern of fnmatch(3), as in modules.alias
+ * FILE is a name in DRIVERS_DIR.
+ */
+#define DRIVERS_FILE     "etc/cairn/drivers"
+#define DRIVERS_DIR      "lib/modules"
+#define DRIVERS_MAX_SIZE (1 << 20)
+
+/*
+ * Calls LOAD for each file, in order, of the `always` lines (ALIAS NULL) or of the
+ * `device` lines whose pattern matches ALIAS. FILE ends with a NUL and lives as long as
+ * the call. What LOAD returns below 0 ends it. STATUS_FORMAT for a line that is neither.
+ */
+int drivers_match(struct span text, const char *alias,
+	int (*load)(void *context, const char *file), void *context);
+
+#endif
