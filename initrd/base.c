@@ -1,0 +1,203 @@
+/* SPDX-License-Identifier: MIT */
+#include "initrd/base.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "core/hex.h"
+#include "initrd/disks.h"
+#include "initrd/fail.h"
+#include "initrd/mapper.h"
+#include "initrd/modules.h"
+#include "initrd/plan/table.h"
+#include "initrd/plan/vouch.h"
+
+#define BLOCK              4096
+#define POLL_MS            25
+#define WALK_EVERY         8    /* polls: new devices are looked for more rarely */
+#define SETTLE_MS          2000 /* for another pair, after one that does not verify */
+#define REPORT_MS          3000
+#define KEY_NAME           "cairn:root-hash-signature"
+#define KEYRING_OF_PROCESS (-2) /* linux/keyctl.h: KEY_SPEC_PROCESS_KEYRING */
+
+struct search {
+	const struct policy *policy;
+	struct base *base;
+	struct error_record refused; /* why the last pair was passed over */
+	uint64_t refused_ms;         /* when; 0: none was */
+};
+
+/*
+ * Puts the signature where the verity target looks for it. Returns 0, or 1 if the image
+ * is not signed. A partition that is there but malformed is an error, not a missing one.
+ */
+static int offer_signature(const struct disk_pair *pair, const char *root_hash)
+{
+	BUFFER partition = {0}, pkcs7 = {0};
+	if (!pair->has_signature)
+		return 1;
+	size_t size = pair->signature.size < VOUCH_MAX_SIZE ? (size_t)pair->signature.size
+							    : VOUCH_MAX_SIZE;
+	int r = buffer_append_zeros(&partition, size);
+	if (r == 0)
+		r = file_read(&pair->disk, partition.data, size, pair->signature.offset);
+	if (r == 0)
+		r = vouch_parse(
+			buffer_span(&partition), pair->disk.name, root_hash, &pkcs7);
+	if (r)
+		return r;
+	if (syscall(SYS_add_key, "user", KEY_NAME, pkcs7.data, pkcs7.size,
+		    KEYRING_OF_PROCESS) < 0)
+		return error_errno("cannot hand the root hash signature to the kernel");
+	return 0;
+}
+
+/* Reads one block through dm-verity. */
+static int read_block(const char *node, uint64_t block)
+{
+	uint8_t bytes[BLOCK];
+	AUTO_FILE f = FILE_CLOSED;
+	int r = file_open_image(&f, node, O_RDONLY);
+	return r < 0 ? r : file_read(&f, bytes, sizeof bytes, block * BLOCK);
+}
+
+/* The device in its first form: nothing but EIO happens if the tree is not the root's. */
+static int make_probe(const struct search *s, const struct disk_pair *pair,
+	const struct table *t, const char *key, struct mapper *m)
+{
+	BUFFER text = {0};
+	char uuid[80], hex[33];
+	const char *name = s->policy->part == PART_USR ? "usr" : "root";
+	/* libcryptsetup's naming, so that veritysetup and systemd know the device. */
+	snprintf(uuid, sizeof uuid, "CRYPT-VERITY-%s-%s", hex_encode(t->uuid, 16, hex),
+		name);
+	int r = table_write(
+		t, s->policy, pair->data.device, pair->hash.device, key, true, &text);
+	if (r == 0)
+		r = mapper_make(m, name, uuid, t->data_blocks * (BLOCK / 512),
+			buffer_text(&text));
+	return r;
+}
+
+static int probe_and_arm(const struct search *s, const struct disk_pair *pair,
+	const struct table *t, const char *key, const struct mapper *m)
+{
+	BUFFER text = {0};
+	int r = read_block(m->node, 0);
+	if (r == 0)
+		r = read_block(m->node, t->data_blocks - 1);
+	if (r < 0)
+		return error_set(STATUS_CONTENT, EIO,
+			"%s: does not verify against the root hash", pair->disk.name);
+	if (s->policy->verity == VERITY_EIO)
+		return 0;
+	r = table_write(
+		t, s->policy, pair->data.device, pair->hash.device, key, false, &text);
+	return r < 0 ? r
+		     : mapper_reload(
+			       m, t->data_blocks * (BLOCK / 512), buffer_text(&text));
+}
+
+static int set_up(struct search *s, const struct disk_pair *pair, struct mapper *m)
+{
+	uint8_t sb[TABLE_SUPERBLOCK_SIZE];
+	struct table t;
+	int r = file_read(&pair->disk, sb, sizeof sb, pair->hash.offset);
+	if (r == 0)
+		r = table_parse(
+			&t, SPAN(sb), pair->hash.name, pair->data.size, pair->hash.size);
+	int vouched = r < 0 ? r : offer_signature(pair, s->policy->root_hash);
+	if (vouched < 0)
+		return vouched;
+	const char *key = vouched == 0 ? KEY_NAME : NULL;
+	r = make_probe(s, pair, &t, key, m);
+	s->base->signature = key ? "kernel" : "none";
+	/* Only "no such key" is another matter than "bad": the hash itself is pinned. */
+	if (r == -ENOKEY && key) {
+		s->base->signature = "no key";
+		key = NULL;
+		r = make_probe(s, pair, &t, NULL, m);
+	}
+	if (r < 0)
+		return r;
+	r = probe_and_arm(s, pair, &t, key, m);
+	if (r < 0) {
+		struct error_record why;
+		error_take(&why);
+		mapper_remove(m);
+		error_put(&why);
+	}
+	return r;
+}
+
+/* Returns 1 if this pair is the one, 0 to look on. */
+static int try_pair(void *context, struct disk_pair *pair)
+{
+	struct search *s = context;
+	struct mapper m;
+	int r = set_up(s, pair, &m);
+	if (r == 0) {
+		snprintf(s->base->node, sizeof s->base->node, "%s", m.node);
+		snprintf(s->base->disk, sizeof s->base->disk, "%s", pair->disk.name);
+		strcpy(s->base->data, pair->data.name);
+		strcpy(s->base->hash, pair->hash.name);
+		s->base->found_ms = now_ms();
+	} else {
+		error_take(&s->refused);
+		s->refused_ms = now_ms();
+		note("passed over: %s", s->refused.text);
+	}
+	disk_pair_free(pair);
+	return r == 0;
+}
+
+static int give_up(const struct search *s, const struct disk_wanted *wanted)
+{
+	char data[UUID_TEXT_SIZE], hash[UUID_TEXT_SIZE];
+	if (s->refused_ms) {
+		error_put(&s->refused);
+		return -EIO;
+	}
+	return error_set(STATUS_TIMEOUT, ETIMEDOUT,
+		"no disk has the partitions %s and %s after %u s; looked at: %s",
+		uuid_encode(wanted->data, data), uuid_encode(wanted->hash, hash),
+		s->policy->wait_s, disks_seen());
+}
+
+static void report_wait(const struct search *s, uint64_t waited, uint64_t *reported)
+{
+	if (waited < *reported + REPORT_MS)
+		return;
+	*reported = waited;
+	note("waiting for the partitions of %.16s..., %ju s of %u", s->policy->root_hash,
+		(uintmax_t)waited / 1000, s->policy->wait_s);
+}
+
+int base_open(struct base *base, const struct policy *policy)
+{
+	struct disk_wanted wanted;
+	struct search s = {.policy = policy, .base = base};
+	uint64_t start = now_ms(), reported = 0;
+	int r = disk_wanted(&wanted, policy->root_hash, policy->part == PART_USR);
+	for (unsigned turn = 0; r == 0; turn++) {
+		if (turn % WALK_EVERY == 0)
+			r = modules_walk();
+		if (r >= 0)
+			r = disks_search(&wanted, try_pair, &s);
+		if (r)
+			break;
+		uint64_t now = now_ms();
+		if (now - start >= (uint64_t)policy->wait_s * 1000 ||
+			(s.refused_ms && now - s.refused_ms >= SETTLE_MS))
+			return give_up(&s, &wanted);
+		report_wait(&s, now - start, &reported);
+		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
+	}
+	return r < 0 ? r : 0;
+}

@@ -1,0 +1,233 @@
+/* SPDX-License-Identifier: MIT */
+#include "initrd/disks.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/blkpg.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <unistd.h>
+
+#include "core/dps.h"
+#include "core/hex.h"
+
+#define DISKS_MAX 256
+#define SYSFS_UNIT                                                          \
+	512 /* bytes; sysfs counts in these whatever the disk's sectors are \
+	     */
+
+static struct {
+	char name[40];
+	uint64_t sequence;
+} seen[DISKS_MAX];
+static size_t n_seen;
+static struct buffer seen_text;
+
+const char *disks_seen(void)
+{
+	return seen_text.size ? buffer_text(&seen_text) : "no disks";
+}
+
+void disk_pair_free(struct disk_pair *pair)
+{
+	file_close(&pair->disk);
+}
+
+int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr)
+{
+	uint8_t hash[32];
+	const struct dps_type *type =
+		dps_find(usr ? DPS_USR_SIG : DPS_ROOT_SIG, dps_native());
+	if (hex_decode(root_hash, hash, sizeof hash) || !type ||
+		uuid_decode(type->uuid, wanted->signature))
+		return error_format("bad root hash");
+	memcpy(wanted->data, hash, 16);
+	memcpy(wanted->hash, hash + 16, 16);
+	return 0;
+}
+
+/* A number, or a short text without its newline, from sysfs; false if it is not there. */
+static bool read_text(const char *directory, const char *name, char *text, size_t size)
+{
+	char path[160];
+	snprintf(path, sizeof path, "%s/%s", directory, name);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, size - 1);
+	if (fd >= 0)
+		close(fd);
+	if (n <= 0)
+		return false;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	return true;
+}
+
+static uint64_t read_number(const char *directory, const char *name)
+{
+	char text[32];
+	return read_text(directory, name, text, sizeof text) ? strtoull(text, NULL, 10)
+							     : 0;
+}
+
+/* The kernel's partition of exactly that place, if there is one. */
+static bool find_part(const char *disk, struct disk_part *part)
+{
+	char directory[80];
+	snprintf(directory, sizeof directory, "/sys/block/%s", disk);
+	DIR *d = opendir(directory);
+	bool found = false;
+	for (struct dirent *e; d && !found && (e = readdir(d));) {
+		char path[128];
+		if (strncmp(e->d_name, disk, strlen(disk)) != 0 ||
+			strlen(e->d_name) >= sizeof part->name)
+			continue;
+		snprintf(path, sizeof path, "%s/%.39s", directory, e->d_name);
+		found = read_number(path, "partition") > 0 &&
+			read_number(path, "start") == part->offset / SYSFS_UNIT &&
+			read_number(path, "size") == part->size / SYSFS_UNIT &&
+			read_text(path, "dev", part->device, sizeof part->device);
+		if (found)
+			strcpy(part->name, e->d_name);
+	}
+	if (d)
+		closedir(d);
+	return found;
+}
+
+/*
+ * Makes the kernel know a partition that it did not find itself: it does not read the
+ * backup table, nor one of 512-byte sectors on a disk of 4096.
+ */
+static int add_part(const struct file *disk, int number, const struct disk_part *part)
+{
+	struct blkpg_partition p = {.start = (long long)part->offset,
+		.length = (long long)part->size,
+		.pno = number};
+	struct blkpg_ioctl_arg arg = {
+		.op = BLKPG_ADD_PARTITION, .datalen = sizeof p, .data = &p};
+	if (ioctl(disk->fd, BLKPG, &arg) < 0)
+		return error_errno(
+			"%s: the kernel cannot use partition %d", disk->name, number);
+	return 0;
+}
+
+static int get_part(const struct file *disk, const char *name,
+	const struct gpt_partition *p, struct disk_part *part)
+{
+	*part = (struct disk_part){.offset = p->offset, .size = p->size};
+	if (part->offset % SYSFS_UNIT || part->size % SYSFS_UNIT)
+		return error_format("%s: partition %u is not aligned", name, p->number);
+	if (find_part(name, part))
+		return 0;
+	int r = add_part(disk, (int)p->number, part);
+	if (r == 0 && !find_part(name, part))
+		r = error_set(STATUS_FAILED, ENXIO, "%s: partition %u does not appear",
+			name, p->number);
+	return r;
+}
+
+/* Returns 1 and fills PAIR if both halves are on the disk, 0 if not. PAIR->disk is open.
+ */
+static int get_pair(const struct disk_wanted *wanted, const char *name,
+	const struct gpt *gpt, struct disk_pair *pair)
+{
+	const struct gpt_partition *data = gpt_by_uuid(gpt, wanted->data);
+	const struct gpt_partition *hash = gpt_by_uuid(gpt, wanted->hash);
+	if (!data || !hash)
+		return 0;
+	int r = get_part(&pair->disk, name, data, &pair->data);
+	if (r == 0)
+		r = get_part(&pair->disk, name, hash, &pair->hash);
+	for (size_t i = 0; r == 0 && i < gpt->n_partitions; i++) {
+		const struct gpt_partition *p = &gpt->partitions[i];
+		if (memcmp(p->type, wanted->signature, 16) != 0 || pair->has_signature)
+			continue;
+		pair->signature =
+			(struct disk_part){.offset = p->offset, .size = p->size};
+		pair->has_signature = true;
+	}
+	return r < 0 ? r : 1;
+}
+
+/* sysfs writes '!' for the '/' of names like cciss/c0d0. */
+static void device_path(const char *name, char path[64])
+{
+	snprintf(path, 64, "/dev/%.39s", name);
+	for (char *p = path; *p; p++)
+		if (*p == '!')
+			*p = '/';
+}
+
+/* As TRY of disks_search, or 0 if the disk is nothing for us. */
+static int search_disk(const char *name, const struct disk_wanted *wanted,
+	int (*try)(void *context, struct disk_pair *pair), void *context)
+{
+	char path[64], directory[80];
+	struct disk_pair pair = {.disk = FILE_CLOSED};
+	AUTO_GPT gpt = {0};
+	device_path(name, path);
+	snprintf(directory, sizeof directory, "/sys/block/%s/queue", name);
+	uint64_t sector = read_number(directory, "logical_block_size");
+	int r = file_open_image(&pair.disk, path, O_RDONLY);
+	if (r == 0 && (r = gpt_read_file(&pair.disk, (uint32_t)sector, &gpt)) < 0)
+		r = gpt_read_file(&pair.disk, 0, &gpt);
+	buffer_printf(&seen_text, "%s%s%s", seen_text.size ? ", " : "", name,
+		r < 0 ? " (no partition table)" : "");
+	if (r == 0)
+		r = get_pair(wanted, name, &gpt, &pair);
+	if (r == 1)
+		return try(context, &pair);
+	if (r < 0)
+		error_clear();
+	disk_pair_free(&pair);
+	return 0;
+}
+
+/* False for what was looked at before, has no medium, or is no disk. */
+static bool is_new(const char *name)
+{
+	static const char *const never[] = {
+		"ram", "zram", "dm-", "loop", "md", "fd", "nbd"};
+	char directory[80];
+	if (name[0] == '.' || strlen(name) >= sizeof seen[0].name)
+		return false;
+	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
+		if (!strncmp(name, never[i], strlen(never[i])))
+			return false;
+	snprintf(directory, sizeof directory, "/sys/block/%.39s", name);
+	uint64_t sequence = read_number(directory, "diskseq");
+	if (!read_number(directory, "size"))
+		return false;
+	for (size_t i = 0; i < n_seen; i++)
+		if (!strcmp(seen[i].name, name) && seen[i].sequence == sequence)
+			return false;
+	if (n_seen == DISKS_MAX)
+		return false;
+	strcpy(seen[n_seen].name, name);
+	seen[n_seen++].sequence = sequence;
+	return true;
+}
+
+static int by_name(const struct dirent **a, const struct dirent **b)
+{
+	return strcmp((*a)->d_name, (*b)->d_name);
+}
+
+int disks_search(const struct disk_wanted *wanted,
+	int (*try)(void *context, struct disk_pair *pair), void *context)
+{
+	struct dirent **names = NULL;
+	int n = scandir("/sys/block", &names, NULL, by_name);
+	int r = n < 0 ? error_errno("/sys/block: cannot list") : 0;
+	for (int i = 0; i < n; i++) {
+		if (r == 0 && is_new(names[i]->d_name))
+			r = search_disk(names[i]->d_name, wanted, try, context);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_INITRD_DISKS_H
+#define CAIRN_INITRD_DISKS_H
+
+#include <stdbool.h>
+
+#include "core/gpt.h"
+
+/* A partition, as the kernel knows it. */
+struct disk_part {
+	uint64_t offset, size; /* on the disk, in bytes */
+	char device[24];       /* "major:minor" */
+	char name[40];         /* "vda2" */
+};
+
+/* A disk that has both halves of the root hash as partition UUIDs. */
+struct disk_pair {
+	struct file disk; /* open for reading */
+	struct disk_part data, hash, signature;
+	bool has_signature; /* there is a partition of that type */
+};
+
+/* What to look for: UUIDs in RFC order. */
+struct disk_wanted {
+	uint8_t data[16], hash[16]; /* partition UUIDs */
+	uint8_t signature[16];      /* partition type */
+};
+
+/* Fills WANTED for a root hash (64 hex digits), for root or usr. */
+int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr);
+
+/*
+ * Looks at all disks that appeared since the last call, in the order of their names, and
+ * gives each pair to TRY, which owns it from then on. Disks that cannot be read or have
+ * no partition table are passed over. What TRY returns other than 0 ends the search and
+ * is the result.
+ */
+int disks_search(const struct disk_wanted *wanted,
+	int (*try)(void *context, struct disk_pair *pair), void *context);
+
+/* "vda, vdb (no partition table)": what was looked at so far. */
+const char *disks_seen(void);
+
+void disk_pair_free(struct disk_pair *pair);
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: MIT */
+#include "initrd/state.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "core/file.h"
+#include "initrd/modules.h"
+
+/* A JSON string. What we write is ASCII without control characters, but for paths. */
+static int add_string(struct buffer *b, const char *text)
+{
+	int r = buffer_append(b, "\"", 1);
+	for (; r == 0 && *text; text++) {
+		if (*text == '"' || *text == '\\')
+			r = buffer_printf(b, "\\%c", *text);
+		else if (*text < ' ' || *text > '~')
+			r = buffer_append(b, "?", 1);
+		else
+			r = buffer_append(b, text, 1);
+	}
+	return r < 0 ? r : buffer_append(b, "\"", 1);
+}
+
+static int add_text(struct buffer *b, const char *key, const char *text)
+{
+	int r = buffer_printf(b, "  \"%s\": ", key);
+	if (r == 0)
+		r = add_string(b, text);
+	return r < 0 ? r : buffer_append(b, ",\n", 2);
+}
+
+static int add_modules(struct buffer *b)
+{
+	int r = buffer_printf(b, "  \"modules\": [");
+	for (size_t i = 0; r == 0 && i < modules_count(); i++) {
+		r = buffer_printf(b, i ? ", " : "");
+		if (r == 0)
+			r = add_string(b, modules_name(i));
+	}
+	return r < 0 ? r : buffer_printf(b, "],\n");
+}
+
+static int compose(struct buffer *b, const struct policy *p, const struct base *base,
+	const struct state_times *t)
+{
+	const struct {
+		const char *key, *value;
+	} texts[] = {{"cairn", CAIRN_VERSION},
+		{"part", p->part == PART_USR ? "usr" : "root"},
+		{"rootHash", p->root_hash}, {"fileSystem", p->fs},
+		{"onCorruption", policy_verity_name(p->verity)},
+		{"onFailure", policy_failure_name(p->on_failure)},
+		{"overlay", p->overlay == OVERLAY_VOLATILE ? "volatile" : "none"},
+		{"commandLine", p->cmdline == CMDLINE_OPEN ? "open" : "strict"},
+		{"init", p->init}, {"disk", base->disk}, {"device", base->node},
+		{"dataPartition", base->data}, {"hashPartition", base->hash},
+		{"signature", base->signature}, {"rollback", "unprotected"}};
+	int r = buffer_printf(b, "{\n  \"version\": 1,\n");
+	for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++)
+		r = add_text(b, texts[i].key, texts[i].value);
+	if (r == 0)
+		r = add_modules(b);
+	return r < 0 ? r
+		     : buffer_printf(b,
+			       "  \"milliseconds\": {\"start\": %ju, \"policy\": %ju, "
+			       "\"modules\": %ju, \"found\": %ju, \"mounted\": %ju}\n}\n",
+			       (uintmax_t)t->start, (uintmax_t)t->policy,
+			       (uintmax_t)t->modules, (uintmax_t)t->found,
+			       (uintmax_t)t->mounted);
+}
+
+int state_save(const struct policy *policy, const struct base *base,
+	const struct state_times *times)
+{
+	BUFFER text = {0};
+	AUTO_FILE f = FILE_CLOSED;
+	int r = compose(&text, policy, base, times);
+	if (r < 0)
+		return r;
+	int fd = -1;
+	if (mkdir("/run/cairn", 0755) == 0)
+		fd = open("/run/cairn/state.json",
+			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
+	if (fd < 0)
+		return error_errno("/run/cairn/state.json: cannot make");
+	r = file_from_fd(&f, fd, "/run/cairn/state.json");
+	return r < 0 ? r : file_write(&f, text.data, text.size, 0);
+}

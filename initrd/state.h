@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_INITRD_STATE_H
+#define CAIRN_INITRD_STATE_H
+
+#include "initrd/base.h"
+
+/* When each step was done, in milliseconds since the kernel started. */
+struct state_times {
+	uint64_t start, policy, modules, found, mounted;
+};
+
+/* Leaves what the init did in /run/cairn/state.json (docs/boot.md lists the members). */
+int state_save(const struct policy *policy, const struct base *base,
+	const struct state_times *times);
+
+#endif
