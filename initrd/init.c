@@ -41,7 +41,7 @@ static bool in_initramfs(void)
 static int mount_kernel_file_systems(void)
 {
 	static const char *const run[] = {"mode=0755", NULL};
-	int r = mount_at("devtmpfs", "/dev", run, MOUNT_NOSUID | MOUNT_NOEXEC);
+	int r = mount_at("devtmpfs", "/dev", run, MOUNT_NOSUID);
 	if (r == 0)
 		r = mount_at(
 			"proc", "/proc", NULL, MOUNT_NOSUID | MOUNT_NODEV | MOUNT_NOEXEC);
