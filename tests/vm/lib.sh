@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: MIT
+# Boots in QEMU: source this instead of tests/lib.sh. The kernel and its modules come from
+# the base tree; the images are small ones made here by other people's tools (mkfs.erofs,
+# veritysetup, sfdisk), with our marker program as the real init.
+. "$(dirname "${BASH_SOURCE[0]}")/../lib.sh"
+
+base=$CAIRN_BUILD/base/tree
+# A boot takes 8 s on an idle machine without KVM; a busy one needs patience.
+boot_timeout=${CAIRN_BOOT_TIMEOUT:-240}
+: "${CAIRN_ACCEL:=tcg,thread=multi}"
+
+release=$(cd "$base/usr/lib/modules" 2>/dev/null && printf '%s\n' * | sort -V | tail -n 1)
+[ -n "$release" ] || {
+	echo "not ok - no base tree in $base: run make base"
+	exit 1
+}
+kernel=$base/usr/lib/modules/$release/vmlinuz
+[ -e "$kernel" ] || kernel=$base/boot/vmlinuz-$release
+
+# The helper looks for the init beside itself, as cairn does.
+ln -sfn ../../init "$CAIRN_BUILD/tests/helpers/init"
+
+# tree DIRECTORY: a root file system that holds the marker and 1 MiB of data.
+tree() {
+	mkdir -p "$1"/{dev,proc,sys,run,sbin,usr/lib,usr/bin,usr/sbin}
+	cp "$CAIRN_BUILD/tests/vm/marker" "$1/sbin/init"
+	cp "$CAIRN_BUILD/tests/vm/marker" "$1/usr/lib/init"
+	seq 1 160000 | head -c 1048576 >"$1/usr/data"
+}
+
+# filesystem TYPE TREE OUT
+filesystem() {
+	rm -f "$3"
+	case $1 in
+	erofs) mkfs.erofs -E noinline_data "$3" "$2" ;;
+	squashfs) mksquashfs "$2" "$3" -noI -noD -noF -noX -no-progress ;;
+	ext4)
+		truncate -s 8M "$3"
+		mke2fs -q -t ext4 -O ^has_journal -b 4096 -d "$2" "$3"
+		tune2fs -O read-only "$3"
+		;;
+	esac >"$T/mkfs.log" 2>&1
+	truncate -s %4096 "$3"
+}
+
+# disk PART DATA OUT: makes DATA's hash tree (DATA.tree) and the disk image OUT with both
+# (PART: root or usr); sets $roothash. With $as_hash the partitions are named by that root
+# hash instead of their own.
+disk() {
+	local part=$1 data=$2 out=$3 hash type tree_type
+	roothash=$(veritysetup format --salt "$(printf 'ab%.0s' {1..32})" \
+		--uuid 00000000-0000-4000-8000-000000000001 "$data" "$data.tree" |
+		sed -n 's/^Root hash:[[:space:]]*//p')
+	hash=${as_hash:-$roothash}
+	type=4f68bce3-e8cd-4db1-96e7-fbcaf984b709
+	tree_type=2c7357ed-ebd2-46d9-aec1-23d437ec2bf5
+	[ "$part" = root ] || {
+		type=8484680c-9521-48c6-9c11-b0720656f69e
+		tree_type=77ff5f63-e7b6-4633-acf4-1565b864c0e6
+	}
+	local size tree_size
+	size=$(($(stat -c %s "$data") / 512)) tree_size=$(($(stat -c %s "$data.tree") / 512))
+	data_at=2048 tree_at=$(((2048 + size + 2047) / 2048 * 2048))
+	rm -f "$out"
+	truncate -s $(((tree_at + tree_size + 4096) * 512)) "$out"
+	sfdisk -q "$out" <<-END
+		label: gpt
+		start=$data_at, size=$size, type=$type, uuid=$(uuid "${hash:0:32}")
+		start=$tree_at, size=$tree_size, type=$tree_type, uuid=$(uuid "${hash:32}")
+	END
+	dd if="$data" of="$out" bs=512 seek=$data_at conv=notrunc status=none
+	dd if="$data.tree" of="$out" bs=512 seek=$tree_at conv=notrunc status=none
+}
+
+uuid() {
+	echo "${1:0:8}-${1:8:4}-${1:12:4}-${1:16:4}-${1:20}"
+}
+
+# flip FILE OFFSET: inverts one byte.
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# offset_of FILE TEXT: where TEXT first is in FILE.
+offset_of() {
+	LC_ALL=C grep -obaF -- "$2" "$1" | head -n 1 | cut -d: -f1
+}
+
+# initrd FS COMMAND-LINE OUT
+initrd() {
+	"$CAIRN_BUILD/tests/helpers/initrd" "$T/modules" "$release" "${drivers:-virtio}" "$1" "$2" "$3"
+}
+
+# A tree that has the modules of the base tree and nothing else: quick to read.
+modules_tree() {
+	mkdir -p "$T/modules/usr/lib/modules"
+	cp -a "$base/usr/lib/modules/$release" "$T/modules/usr/lib/modules/"
+}
+
+# boot COMMAND-LINE DISK...: boots $T/initrd with the disks; the console is in $T/serial.
+# The guest must end by itself.
+boot() {
+	local line=$1 image drives=() n=0 status=0
+	shift
+	for image; do
+		drives+=(-drive "if=none,id=d$n,format=raw,file=$image,snapshot=on"
+			-device "virtio-blk-pci,drive=d$n${disk_options:-}")
+		n=$((n + 1))
+	done
+	timeout -k 5 "$boot_timeout" qemu-system-x86_64 -M q35 -accel "$CAIRN_ACCEL" -smp 1 \
+		-cpu "$(qemu_cpu)" -nodefaults -no-user-config -display none -serial stdio \
+		-no-reboot -m 512 -kernel "$kernel" -initrd "$T/initrd" -append "$line" \
+		"${drives[@]}" ${qemu_options:-} </dev/null >"$T/serial" 2>"$T/qemu.err" || status=$?
+	[ $status -eq 0 ] || {
+		tail -n 20 "$T/serial" "$T/qemu.err"
+		fail "QEMU ended with $status (124: the guest did not end in $boot_timeout s)"
+	}
+}
+
+# QEMU 7.2 has a bug in CMPXCHG16B that panics Linux 6.12.
+qemu_cpu() {
+	case $(qemu-system-x86_64 --version) in
+	*'version '[1-7].*) echo max,-cx16 ;;
+	*) echo max ;;
+	esac
+}
+
+# says REGEX: the console has it. silent REGEX: it has not.
+says() {
+	grep -Eqa -- "$1" "$T/serial" || {
+		tail -n 40 "$T/serial"
+		fail "the console does not say: $1"
+	}
+}
+silent() {
+	! grep -Eqa -- "$1" "$T/serial" || {
+		tail -n 40 "$T/serial"
+		fail "the console says: $1"
+	}
+}
+
+# The boot reached the real init, and its checks came to their end.
+booted() {
+	says 'MARKER up: pid 1, argc 1'
+	says 'MARKER end: all was said'
+	silent 'cairn: boot stopped'
+}
+
+# The boot was stopped with exactly one line, which matches; the real init never ran.
+stopped() {
+	silent MARKER
+	[ "$(grep -ca 'cairn: boot stopped' "$T/serial")" = 1 ] || {
+		tail -n 40 "$T/serial"
+		fail "not exactly one line says that the boot was stopped"
+	}
+	says "cairn: boot stopped: .*$1"
+}

@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: MIT
+# Boots that must succeed, and what dm-verity does in each mode when a block is bad.
+. "$(dirname "$0")/lib.sh"
+
+console='console=ttyS0 panic=-1 quiet'
+
+test_verified_boot() {
+	tree tree && modules_tree && filesystem erofs tree data && disk root data disk
+	initrd erofs "roothash=$roothash" initrd
+	boot "roothash=$roothash $console" disk
+	booted
+	says "MARKER state:   \"rootHash\": \"$roothash\""
+	says 'MARKER state:   "signature": "none"'
+	says 'MARKER state:   "onCorruption": "panic"'
+	says 'MARKER mount: /dev/dm-0 / erofs ro'
+	says 'MARKER write /written: Read-only file system'
+	says 'MARKER list /proc/self/fd: 0 1 2 3'
+	says 'MARKER read /usr/data: good'
+	grep -a 'milliseconds' serial
+	ls -l initrd
+
+	# The same disk, one byte of a file: the file cannot be read, all else can.
+	flip disk $((2048 * 512 + $(offset_of data "$(sed -n 60000,60020p tree/usr/data)")))
+	initrd erofs "roothash=$roothash cairn.verity=eio" initrd
+	boot "roothash=$roothash cairn.verity=eio $console" disk
+	booted
+	says 'MARKER read /usr/data: I/O error|MARKER read /usr/data: Input/output error'
+	says 'verity: .* data block [0-9]+ is corrupted'
+	says 'MARKER state:   "onCorruption": "eio"'
+}
+
+# A disk of 4096-byte sectors, an overlay, ext4.
+test_volatile_overlay() {
+	tree tree && modules_tree && filesystem ext4 tree data && disk root data disk
+	initrd ext4 "roothash=$roothash cairn.overlay=volatile" initrd
+	disk_options=,logical_block_size=4096,physical_block_size=4096 \
+		boot "cairn.overlay=volatile roothash=$roothash $console" disk
+	booted
+	says 'MARKER mount: overlay / overlay rw'
+	silent 'MARKER mount: .*(/verified|/volatile) '
+	says 'MARKER write /written: good'
+	says 'MARKER write /usr/written: good'
+}
+
+# The first disk has the right names and the wrong content; the second one lost its primary
+# partition table.
+test_duplicate_that_verifies_is_taken() {
+	tree tree && modules_tree && filesystem squashfs tree data && disk root data good
+	cp good bad
+	flip bad $(((tree_at + 8) * 512 + 7))
+	dd if=/dev/zero of=good bs=512 seek=1 count=1 conv=notrunc status=none
+	initrd squashfs "roothash=$roothash" initrd
+	boot "roothash=$roothash $console" bad good
+	booted
+	says 'MARKER state:   "disk": "/dev/vdb"'
+	says 'MARKER mount: /dev/dm-0 / squashfs ro'
+	says 'metadata block .* is corrupted'
+}
+
+test_usr_image() {
+	tree tree && modules_tree && filesystem erofs tree/usr data && disk usr data disk
+	initrd erofs "usrhash=$roothash init=/usr/lib/init" initrd
+	boot "usrhash=$roothash init=/usr/lib/init $console" disk
+	booted
+	says 'MARKER mount: /dev/dm-0 /usr erofs ro'
+	says 'MARKER mount: tmpfs / tmpfs rw'
+	says 'MARKER write /written: good'
+	says 'MARKER write /usr/written: Read-only file system'
+	says 'MARKER bin: usr/bin'
+	says 'MARKER read /usr/data: good'
+}
+
+run_tests "$@"
