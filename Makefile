@@ -117,7 +117,7 @@ base: setup-demo ## make the base tree build/base/tree with mkosi
 	$(Q)builder/mkosi/make-base
 
 # ---- tests -------------------------------------------------------------------------
-check: setup-build setup-run setup-check setup-tools ## run all tests, set-up included
+check: setup-build setup-run setup-check setup-tools base ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory fuzz
 	$(Q)$(MAKE) --no-print-directory check-run
 

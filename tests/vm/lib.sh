@@ -90,13 +90,7 @@ offset_of() {
 
 # initrd FS COMMAND-LINE OUT
 initrd() {
-	"$CAIRN_BUILD/tests/helpers/initrd" "$T/modules" "$release" "${drivers:-virtio}" "$1" "$2" "$3"
-}
-
-# A tree that has the modules of the base tree and nothing else: quick to read.
-modules_tree() {
-	mkdir -p "$T/modules/usr/lib/modules"
-	cp -a "$base/usr/lib/modules/$release" "$T/modules/usr/lib/modules/"
+	"$CAIRN_BUILD/tests/helpers/initrd" "$base" "$release" "${drivers:-virtio}" "$1" "$2" "$3"
 }
 
 # boot COMMAND-LINE DISK...: boots $T/initrd with the disks; the console is in $T/serial.

@@ -5,7 +5,7 @@
 console='console=ttyS0 panic=-1 quiet'
 
 test_verified_boot() {
-	tree tree && modules_tree && filesystem erofs tree data && disk root data disk
+	tree tree && filesystem erofs tree data && disk root data disk
 	initrd erofs "roothash=$roothash" initrd
 	boot "roothash=$roothash $console" disk
 	booted
@@ -31,7 +31,7 @@ test_verified_boot() {
 
 # A disk of 4096-byte sectors, an overlay, ext4.
 test_volatile_overlay() {
-	tree tree && modules_tree && filesystem ext4 tree data && disk root data disk
+	tree tree && filesystem ext4 tree data && disk root data disk
 	initrd ext4 "roothash=$roothash cairn.overlay=volatile" initrd
 	disk_options=,logical_block_size=4096,physical_block_size=4096 \
 		boot "cairn.overlay=volatile roothash=$roothash $console" disk
@@ -45,7 +45,7 @@ test_volatile_overlay() {
 # The first disk has the right names and the wrong content; the second one lost its primary
 # partition table.
 test_duplicate_that_verifies_is_taken() {
-	tree tree && modules_tree && filesystem squashfs tree data && disk root data good
+	tree tree && filesystem squashfs tree data && disk root data good
 	cp good bad
 	flip bad $(((tree_at + 8) * 512 + 7))
 	dd if=/dev/zero of=good bs=512 seek=1 count=1 conv=notrunc status=none
@@ -58,7 +58,7 @@ test_duplicate_that_verifies_is_taken() {
 }
 
 test_usr_image() {
-	tree tree && modules_tree && filesystem erofs tree/usr data && disk usr data disk
+	tree tree && filesystem erofs tree/usr data && disk usr data disk
 	initrd erofs "usrhash=$roothash init=/usr/lib/init" initrd
 	boot "usrhash=$roothash init=/usr/lib/init $console" disk
 	booted

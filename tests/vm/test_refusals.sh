@@ -12,7 +12,7 @@ trap 'rm -rf "$shared"' EXIT
 prepare() {
 	T=$shared
 	cd "$shared" || exit 1
-	tree tree && modules_tree && filesystem erofs tree data && disk root data disk
+	tree tree && filesystem erofs tree data && disk root data disk
 	initrd erofs "roothash=$roothash $wait" initrd
 	echo "$roothash $tree_at" >facts
 }
@@ -44,7 +44,6 @@ test_flipped_data_byte() {
 test_flipped_data_byte_restarts() {
 	start
 	flip disk $((2048 * 512 + $(offset_of "$shared/data" 'MARKER %s: %s')))
-	ln -s "$shared/modules" modules
 	initrd erofs "roothash=$roothash cairn.verity=restart" initrd
 	boot "roothash=$roothash cairn.verity=restart $console" disk
 	silent MARKER
@@ -70,7 +69,6 @@ test_flipped_superblock() {
 test_wrong_root_hash() {
 	start
 	local other=${roothash:0:60}0000
-	ln -s "$shared/modules" modules
 	as_hash=$other disk root "$shared/data" disk
 	initrd erofs "roothash=$other cairn.on-failure=reboot" initrd
 	boot "roothash=$other cairn.on-failure=reboot $console" disk
@@ -82,7 +80,6 @@ test_wrong_root_hash() {
 test_missing_partition() {
 	start
 	sfdisk -q --delete disk 2
-	ln -s "$shared/modules" modules
 	initrd erofs "roothash=$roothash cairn.on-failure=panic cairn.wait=3" initrd
 	boot "roothash=$roothash cairn.on-failure=panic cairn.wait=3 $console" disk
 	stopped "no disk has the partitions .* after 3 s; looked at: vda"
