@@ -32,10 +32,11 @@ struct filesystem_options {
 };
 
 struct filesystem_info {
-	uint64_t size;      /* of the image; a multiple of 4096 */
-	uint64_t n_entries; /* names in it, the root included */
-	char compress[32];  /* as used */
-	char tool[96];      /* "mkfs.erofs 1.8.6": for the manifest */
+	uint64_t size;            /* of the image; a multiple of 4096 */
+	uint64_t n_entries;       /* names in it, the root included */
+	uint64_t n_acls_left_out; /* entries whose POSIX ACLs the format cannot hold */
+	char compress[32];        /* as used */
+	char tool[96];            /* "mkfs.erofs 1.8.6": for the manifest */
 };
 
 /* "erofs", "squashfs", "ext4". */
@@ -47,9 +48,10 @@ int filesystem_by_name(const char *name, enum filesystem_type *type);
 /*
  * Writes the image to OUT, an empty regular file open for reading and writing (it may
  * have no name), from offset 0, and sets OUT's size. A compression the type does not
- * know: STATUS_USAGE. What the format cannot store (an attribute, a size) is refused with
- * STATUS_FORMAT and the entry's name, never dropped; only squashfs' times are whole
- * seconds, rounded down.
+ * know: STATUS_USAGE. What the format cannot store (a time, a size, attributes too large)
+ * is refused with STATUS_FORMAT and the entry's name. Two things squashfs lacks are not:
+ * its times are whole seconds, rounded down; and it has no POSIX ACLs, in whose place the
+ * mode is made to grant no more than they did, which a note on stderr tells.
  */
 int filesystem_make(const struct tree *tree, const struct filesystem_options *options,
 	struct file *out, struct filesystem_info *info);

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <string.h>
 #include <sys/stat.h>
 
 #include "builder/filesystem_make.h"
@@ -10,18 +9,17 @@ struct limits {
 	int64_t first_time, last_time;
 	uint64_t file_size;
 	uint32_t n_names;
-	bool has_acls;
 	bool expands_holes; /* its tool is given every byte of a hole */
 };
 
 static const struct limits limits[] = {
 	/* 64-bit times; 32-bit link count (erofs_fs.h, extended inode). */
-	[FILESYSTEM_EROFS] = {INT64_MIN, INT64_MAX, INT64_MAX, UINT32_MAX, true, true},
-	/* 32-bit unsigned times; no id for system.* attributes (squashfs_fs.h). */
-	[FILESYSTEM_SQUASHFS] = {0, UINT32_MAX, INT64_MAX, UINT32_MAX, false, true},
+	[FILESYSTEM_EROFS] = {INT64_MIN, INT64_MAX, INT64_MAX, UINT32_MAX, true},
+	/* 32-bit unsigned times (squashfs_fs.h). */
+	[FILESYSTEM_SQUASHFS] = {0, UINT32_MAX, INT64_MAX, UINT32_MAX, true},
 	/* 34-bit times from 1901; 2^32 blocks; EXT4_LINK_MAX (ext4.h). */
 	[FILESYSTEM_EXT4] = {INT32_MIN, INT64_C(0x37fffffff), UINT64_C(1) << 44, 65000,
-		true, false},
+		false},
 };
 
 /* A sparse file may claim any size; what is to be written out must end some day. */
@@ -35,9 +33,6 @@ static const char *problem(const struct limits *l, const struct tree_entry *e)
 		return "is larger than a file may be in";
 	if (e->n_names > l->n_names)
 		return "has more names than a file may have in";
-	for (size_t i = 0; !l->has_acls && i < e->n_xattrs; i++)
-		if (!strncmp(e->xattrs[i].name, "system.", 7))
-			return "has a POSIX ACL, which cannot be stored in";
 	return NULL;
 }
 

@@ -32,7 +32,8 @@ static int feed(const struct filesystem_job *job, struct child *child, int fd)
 	struct sigaction ignore = {.sa_handler = SIG_IGN}, old;
 	sigaction(SIGPIPE, &ignore, &old);
 	progress_begin("file system", content_size(job));
-	int r = tar_stream_write(job->tree, job->root, fd);
+	int r = tar_stream_write(
+		job->tree, job->root, job->info->n_acls_left_out == 0, fd);
 	progress_end();
 	sigaction(SIGPIPE, &old, NULL);
 	close(fd);

@@ -8,6 +8,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "builder/acl.h"
 #include "core/progress.h"
 
 #define BLOCK 512
@@ -40,6 +41,7 @@ _Static_assert(sizeof(struct header) == BLOCK, "a header is one block");
 
 struct stream {
 	const struct tree *tree;
+	bool with_acls;
 	size_t skip; /* bytes of a path up to the root of what is written */
 	int fd;
 	size_t *first; /* by first_name: 1 + the first name that was written; 0: none */
@@ -97,10 +99,13 @@ static int add_number(struct buffer *b, const char *key, uint64_t value)
 	return add_text(b, key, text);
 }
 
-static int add_xattrs(struct buffer *b, const struct tree_entry *e)
+static int add_xattrs(
+	const struct stream *s, struct buffer *b, const struct tree_entry *e)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < e->n_xattrs; i++) {
+		if (!s->with_acls && !strncmp(e->xattrs[i].name, "system.", 7))
+			continue;
 		BUFFER key = {0};
 		r = buffer_printf(&key, "SCHILY.xattr.%s", e->xattrs[i].name);
 		if (r == 0)
@@ -189,7 +194,7 @@ static int add_records(const struct stream *s, struct buffer *b,
 		r = add_text(b, "linkpath", e->target);
 	if (r == 0 && S_ISREG(e->mode) && e->size > SIZE_MAX_OCTAL)
 		r = add_number(b, "size", e->size);
-	return r < 0 ? r : add_xattrs(b, e);
+	return r < 0 ? r : add_xattrs(s, b, e);
 }
 
 static int put_headers(
@@ -201,7 +206,8 @@ static int put_headers(
 	if (r == 0)
 		r = put_records(s, &records);
 	uint64_t size = S_ISREG(e->mode) && !link ? e->size : 0;
-	octal(h.mode, sizeof h.mode, e->mode & 07777);
+	mode_t mode = s->with_acls ? e->mode : acl_mode_without(e);
+	octal(h.mode, sizeof h.mode, mode & 07777);
 	octal(h.uid, sizeof h.uid, 0);
 	octal(h.gid, sizeof h.gid, 0);
 	octal(h.size, sizeof h.size, size > SIZE_MAX_OCTAL ? 0 : size);
@@ -240,9 +246,11 @@ static int put_entry(struct stream *s, size_t index)
 	return r < 0 ? r : pad(s, e->size);
 }
 
-int tar_stream_write(const struct tree *tree, const struct tree_entry *root, int fd)
+int tar_stream_write(
+	const struct tree *tree, const struct tree_entry *root, bool with_acls, int fd)
 {
 	struct stream s = {.tree = tree,
+		.with_acls = with_acls,
 		.fd = fd,
 		.skip = root->path[0] ? strlen(root->path) + 1 : 0,
 		.first = calloc(tree->n_entries, sizeof *s.first)};

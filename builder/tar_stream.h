@@ -17,8 +17,10 @@
 
 /*
  * Writes the part of the tree at and below the directory ROOT, which becomes ".", to the
- * pipe FD. Returns -EPIPE (recorded) when nobody reads any more.
+ * pipe FD, POSIX ACLs left out unless WITH_ACLS (see acl_mode_without). Returns
+ * -EPIPE (recorded) when nobody reads any more.
  */
-int tar_stream_write(const struct tree *tree, const struct tree_entry *root, int fd);
+int tar_stream_write(
+	const struct tree *tree, const struct tree_entry *root, bool with_acls, int fd);
 
 #endif

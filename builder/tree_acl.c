@@ -5,21 +5,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
-/* The kernel's include/uapi/linux/posix_acl_xattr.h: a version, then tag, rights, id. */
-#define ACL_VERSION    2
-#define ACL_ENTRY_SIZE 8
-#define ACL_NO_ID      UINT32_MAX
+#include "builder/acl.h"
 
 static const struct {
 	int archive;
 	uint16_t linux_tag; /* the attribute's entries are in the order of their tags */
 } tags[] = {
-	{ARCHIVE_ENTRY_ACL_USER_OBJ, 0x01},
-	{ARCHIVE_ENTRY_ACL_USER, 0x02},
-	{ARCHIVE_ENTRY_ACL_GROUP_OBJ, 0x04},
-	{ARCHIVE_ENTRY_ACL_GROUP, 0x08},
-	{ARCHIVE_ENTRY_ACL_MASK, 0x10},
-	{ARCHIVE_ENTRY_ACL_OTHER, 0x20},
+	{ARCHIVE_ENTRY_ACL_USER_OBJ, ACL_TAG_USER_OBJ},
+	{ARCHIVE_ENTRY_ACL_USER, ACL_TAG_USER},
+	{ARCHIVE_ENTRY_ACL_GROUP_OBJ, ACL_TAG_GROUP_OBJ},
+	{ARCHIVE_ENTRY_ACL_GROUP, ACL_TAG_GROUP},
+	{ARCHIVE_ENTRY_ACL_MASK, ACL_TAG_MASK},
+	{ARCHIVE_ENTRY_ACL_OTHER, ACL_TAG_OTHER},
 };
 
 static uint16_t tag_of(int archive)
@@ -78,7 +75,8 @@ static int add_acl(struct tree_entry *e, struct archive_entry *from, int type,
 	}
 	if (r < 0)
 		return r;
-	qsort(value.data + 4, (value.size - 4) / ACL_ENTRY_SIZE, ACL_ENTRY_SIZE, by_tag);
+	qsort(value.data + ACL_HEADER_SIZE,
+		(value.size - ACL_HEADER_SIZE) / ACL_ENTRY_SIZE, ACL_ENTRY_SIZE, by_tag);
 	return tree_add_xattr(e, name, value.data, value.size);
 }
 
@@ -92,15 +90,14 @@ static bool has_xattr(const struct tree_entry *e, const char *name)
 
 int tree_add_acls(struct tree_entry *e, struct archive_entry *from, const char *archive)
 {
-	static const char access[] = "system.posix_acl_access";
-	static const char fallback[] = "system.posix_acl_default";
 	int types = archive_entry_acl_types(from), r = 0;
 	/* Three entries only repeat the mode. */
-	if ((types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS) && !has_xattr(e, access) &&
+	if ((types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS) && !has_xattr(e, ACL_ACCESS) &&
 		archive_entry_acl_count(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) > 3)
-		r = add_acl(e, from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, access, archive);
+		r = add_acl(e, from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ACL_ACCESS, archive);
 	if (r == 0 && (types & ARCHIVE_ENTRY_ACL_TYPE_DEFAULT) && S_ISDIR(e->mode) &&
-		!has_xattr(e, fallback))
-		r = add_acl(e, from, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, fallback, archive);
+		!has_xattr(e, ACL_DEFAULT))
+		r = add_acl(
+			e, from, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, ACL_DEFAULT, archive);
 	return r;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "builder/acl.h"
 #include "core/path.h"
 
 void tree_builder_free(struct tree_builder *b)
@@ -45,8 +46,8 @@ int tree_builder_add(struct tree_builder *b, char *path, struct tree_item **item
 static bool is_host_namespace(const char *name)
 {
 	return strncmp(name, "user.", 5) && strncmp(name, "trusted.", 8) &&
-	       strncmp(name, "security.", 9) && strcmp(name, "system.posix_acl_access") &&
-	       strcmp(name, "system.posix_acl_default");
+	       strncmp(name, "security.", 9) && strcmp(name, ACL_ACCESS) &&
+	       strcmp(name, ACL_DEFAULT);
 }
 
 int tree_add_xattr(struct tree_entry *e, const char *name, const void *value, size_t size)
