@@ -45,9 +45,12 @@ static int open_item(
 				  suffixes[item]);
 	if (r < 0)
 		return error_memory();
-	r = output_open(&b->items[item], path, 0644, o->replace);
+	r = 0;
+	b->wanted[item] = item == BUNDLE_IMAGE || !o->existing || access(path, F_OK) == 0;
+	if (b->wanted[item])
+		r = output_open(&b->items[item], path, 0644, o->replace);
 	free(path);
-	b->wanted[item] = r == 0;
+	b->wanted[item] = b->wanted[item] && r == 0;
 	return r;
 }
 
@@ -73,7 +76,7 @@ int bundle_open(struct bundle *b, const struct bundle_options *o)
 	else
 		/* The image first: it is the name people know. */
 		for (int i = BUNDLE_N - 1; r == 0 && i >= 0; i--)
-			if (i != BUNDLE_QCOW2 || o->qcow2)
+			if (i != BUNDLE_QCOW2 || o->qcow2 || o->existing)
 				r = open_item(b, (enum bundle_item)i, o);
 	if (r < 0)
 		bundle_close(b);

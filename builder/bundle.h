@@ -35,6 +35,8 @@ struct bundle_options {
 	const char *path; /* of the image; a block device is written to directly */
 	bool replace; /* what is there may be written over; a device always is there */
 	bool qcow2;
+	bool existing; /* only files that are there already are wanted, beside the image
+			*/
 	unsigned lock_timeout_ms; /* for a block device */
 };
 

@@ -10,6 +10,7 @@ const struct verb *const verbs[] = {
 	&verb_help,
 	&verb_key,
 	&verb_digest,
+	&verb_sign,
 	&verb_verity,
 	&verb_inspect,
 	&verb_verify,

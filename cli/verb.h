@@ -19,6 +19,7 @@ struct verb {
 extern const struct verb verb_help;
 extern const struct verb verb_key;
 extern const struct verb verb_digest;
+extern const struct verb verb_sign;
 extern const struct verb verb_verity;
 extern const struct verb verb_inspect;
 extern const struct verb verb_verify;

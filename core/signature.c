@@ -57,12 +57,20 @@ int signature_make(
 }
 
 int signature_attach(struct signature *s, const struct certificate *certificate,
-	const char *root_hash, struct span raw)
+	const char *root_hash, struct span answer)
 {
-	struct span text = span_of(root_hash, strlen(root_hash));
+	struct span text = span_of(root_hash, strlen(root_hash)), raw = answer;
+	AUTO(pkcs7, PKCS7) *p7 = NULL;
 	int r = check_root_hash(root_hash);
-	if (r == 0)
-		r = signer_verify(certificate, "sha256", text, raw);
+	if (r < 0)
+		return r;
+	/* An ECDSA signature is DER as well, but no PKCS#7. */
+	if (pkcs7_parse(answer, "answer", &p7) == 0) {
+		const ASN1_STRING *inside = pkcs7_signer(p7)->enc_digest;
+		raw = span_of(ASN1_STRING_get0_data(inside),
+			(size_t)ASN1_STRING_length(inside));
+	}
+	r = signer_verify(certificate, "sha256", text, raw);
 	return r < 0 ? r : fill(s, certificate, root_hash, raw);
 }
 

@@ -36,11 +36,12 @@ int signature_make(
 	struct signature *s, const struct signer *signer, const char *root_hash);
 
 /*
- * Completes S from RAW, the plain signature of the text ROOT_HASH that the holder of the
- * certificate's key made elsewhere. -EKEYREJECTED, STATUS_TRUST, if it is not that.
+ * Completes S from ANSWER, which the holder of the certificate's key made elsewhere: the
+ * plain signature of the text ROOT_HASH with SHA-256, or PKCS#7 of the kind above around
+ * it. -EKEYREJECTED, STATUS_TRUST, if it is not that.
  */
 int signature_attach(struct signature *s, const struct certificate *certificate,
-	const char *root_hash, struct span raw);
+	const char *root_hash, struct span answer);
 
 /* Appends the JSON text, without padding. The same signature gives the same bytes. */
 int signature_write(const struct signature *s, struct buffer *json);

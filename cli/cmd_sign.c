@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+#include "builder/signing.h"
+#include "cli/arguments.h"
+#include "cli/verb.h"
+#include "core/progress.h"
+
+struct options {
+	const char *image, *key, *certificate, *export;
+	const char *const *answers;
+	size_t n_answers;
+	enum purpose purpose;
+	unsigned jobs;
+	bool attach, force;
+};
+
+static int parse_one(struct options *o, int c, char **argv)
+{
+	switch (c) {
+	case 'k':
+		o->key = optarg;
+		return 0;
+	case 'c':
+		o->certificate = optarg;
+		return 0;
+	case 'e':
+		o->export = optarg;
+		return 0;
+	case 'a':
+		o->attach = true;
+		return 0;
+	case 'f':
+		o->force = true;
+		return 0;
+	case 'q':
+		progress_silence(true);
+		return 0;
+	case 'p':
+		return purpose_by_name(optarg, &o->purpose);
+	case 'j':
+		return argument_jobs(optarg, &o->jobs);
+	default:
+		return argument_unknown(c, argv);
+	}
+}
+
+/* Exactly one of the three ways, with all it needs and nothing it does not. */
+static int check(const struct options *o)
+{
+	if (o->export)
+		return o->attach || o->key || o->certificate || o->n_answers
+			       ? error_usage("sign: --export takes no key, certificate "
+					     "or answers")
+			       : 0;
+	if (!o->certificate)
+		return error_usage("sign: --cert is needed; see cairn help sign");
+	if (o->attach)
+		return o->key || o->n_answers == 0
+			       ? error_usage("sign: --attach takes answers of a signer "
+					     "and no key")
+			       : 0;
+	return !o->key || o->n_answers
+		       ? error_usage(
+				 "sign: one image, --key and --cert; see cairn help sign")
+		       : 0;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	static const struct option options[] = {
+		{"key", required_argument, NULL, 'k'},
+		{"cert", required_argument, NULL, 'c'},
+		{"export", required_argument, NULL, 'e'},
+		{"attach", no_argument, NULL, 'a'},
+		{"purpose", required_argument, NULL, 'p'},
+		{"jobs", required_argument, NULL, 'j'},
+		{"force", no_argument, NULL, 'f'},
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	int c, r = 0;
+	optind = 0;
+	opterr = 0;
+	while (r == 0 && (c = getopt_long(argc, argv, ":", options, NULL)) != -1)
+		r = parse_one(o, c, argv);
+	if (r < 0)
+		return r;
+	if (optind == argc)
+		return error_usage("sign: which image? see cairn help sign");
+	o->image = argv[optind++];
+	o->answers = (const char *const *)argv + optind;
+	o->n_answers = (size_t)(argc - optind);
+	return check(o);
+}
+
+static int sign_now(struct signing *s, const struct options *o)
+{
+	AUTO_SIGNER signer = {0};
+	int r = signer_load(&signer, o->key, o->certificate, o->purpose);
+	return r < 0 ? r : signing_sign(s, &signer);
+}
+
+static int attach(struct signing *s, const struct options *o)
+{
+	AUTO_CERTIFICATE certificate = {0};
+	int r = certificate_load(&certificate, o->certificate);
+	if (r == 0)
+		r = certificate_check_purpose(&certificate, o->purpose);
+	return r < 0 ? r : signing_attach(s, &certificate, o->answers, o->n_answers);
+}
+
+static int export(const struct signing *s, const struct options *o)
+{
+	BUFFER names = {0};
+	int r = signing_export(s, o->export, o->force, &names);
+	if (r == 0 && (fputs(buffer_text(&names), stdout) < 0 || fflush(stdout)))
+		r = error_errno("cannot write to standard output");
+	return r;
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = {.purpose = PURPOSE_ROOT};
+	AUTO_SIGNING s = SIGNING_CLOSED;
+	int r = parse(argc, argv, &o);
+	if (r == 0)
+		r = signing_open(&s, o.image, o.jobs);
+	if (r < 0)
+		return r;
+	if (signing_is_signed(&s) && !o.force)
+		return error_set(STATUS_FAILED, EEXIST,
+			"%s: is signed already (--force signs it anew)", o.image);
+	if (o.export)
+		return export(&s, &o);
+	r = o.attach ? attach(&s, &o) : sign_now(&s, &o);
+	if (r == 0)
+		r = signing_save(&s);
+	if (r == 0)
+		progress_note("%s: root hash %s and %zu EFI programs are signed", o.image,
+			s.root_hash, s.n_items - 1);
+	return r;
+}
+
+const struct verb verb_sign = {
+	.name = "sign",
+	.run = run,
+	.summary = "sign an image, now or with an offline signer",
+	.usage =
+		"usage: cairn sign IMAGE --key KEY --cert CERT\n"
+		"       cairn sign IMAGE --export DIR\n"
+		"       cairn sign IMAGE --attach FILE... --cert CERT\n"
+		"\n"
+		"Signs the root hash of an image and the EFI programs on its ESP, after "
+		"checking\nthat both belong to what the image holds. The result is, byte "
+		"for byte, what\n`cairn build --key` gives. KEY is a PEM file or a "
+		"pkcs11: URI.\n"
+		"\n"
+		"--export writes what an offline signer signs to DIR, a file each, and "
+		"prints their\nnames. --attach takes the plain signatures of them "
+		"(openssl dgst -sha256 -sign), in\nany order; a wrong one is refused and "
+		"the image is left as it was.\n"
+		"\n"
+		"  --purpose P  what CERT must be good for: root (default), sysext, "
+		"confext,\n               generation\n"
+		"  --force      sign anew what is signed, replace exported files\n"
+		"  --jobs N     threads; one per processor by default\n"
+		"  --quiet      say nothing\n",
+};
