@@ -34,15 +34,17 @@ CLI_SRC := $(wildcard cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libcairn.a
+BLOBFS_TOOLS := $(addprefix $(BUILD)/,mkfs.blobfs fsck.blobfs dump.blobfs)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all units demo check check-long check-run bench fuzz fuzz-run install uninstall \
 	clean format help
+.SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/cairn $(BUILD)/init ## build the programs into build/
+all: $(BUILD)/cairn $(BLOBFS_TOOLS) $(BUILD)/init ## build the programs into build/
 
 # Rebuilds everything when the flags change.
 $(BUILD)/.config: FORCE
@@ -92,6 +94,10 @@ $(BUILD)/tests/vm/marker: tests/vm/marker.c $(BUILD)/.config
 	$(if $(filter 1,$(V)),,@echo '  MUSL  $<')
 	$(Q)$(MUSL_CC) $(INIT_CFLAGS) -static -no-pie -o $@ $<
 
+$(BUILD)/%.blobfs: $(BUILD)/blobfs/tools/%.o $(BUILD)/blobfs/tools/tool.o $(LIB)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
@@ -102,7 +108,7 @@ $(BUILD)/tests/helpers/%: tests/helpers/%.c $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
--include $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(FUZZERS:=.d)
+-include $(wildcard $(BUILD)/blobfs/tools/*.d) $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(FUZZERS:=.d)
 
 # ---- set-up: the packages of each step are listed in tests/packages/ ----------------
 setup-%: FORCE
@@ -147,15 +153,17 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 
 clean: ## remove what was built (downloads and results in out/ stay)
 	rm -rf $(BUILD)/core $(BUILD)/cli $(BUILD)/blobfs $(BUILD)/builder $(BUILD)/initrd \
-		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(BUILD)/musl $(BUILD)/init* $(LIB)
+		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(BUILD)/musl $(BUILD)/init* $(BLOBFS_TOOLS) $(LIB)
 
 # ---- install -----------------------------------------------------------------------
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(BUILD)/cairn $(DESTDIR)$(PREFIX)/bin/cairn
+	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BLOBFS_TOOLS)
 	install -D -m 0755 $(BUILD)/init $(DESTDIR)$(PREFIX)/lib/cairn/init
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/cairn $(DESTDIR)$(PREFIX)/lib/cairn/init
+	rm -f $(BLOBFS_TOOLS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/sbin/%)
 
 format: ## run clang-format over all C files
 	$(Q)git ls-files -- '*.c' '*.h' | xargs clang-format -i

@@ -86,7 +86,7 @@ static int write_index(struct blobfs_store *s, struct state *next)
 	uint64_t pages;
 	next->n_runs = s->fs.n_runs;
 	memcpy(next->runs, s->fs.runs, sizeof next->runs);
-	if (s->pending.n_entries == 0)
+	if (s->pending.n_entries == 0 && !s->merge_all)
 		return 0;
 	uint32_t n_merged = choose_merge(s, &pages);
 	struct run_writer w = {.store = s};
@@ -211,7 +211,7 @@ int blobfs_store_commit(struct blobfs_store *s)
 {
 	struct state next = {0};
 	uint64_t device_size;
-	if (!s->fresh && s->pending.n_entries == 0 && !s->refs_changed)
+	if (!s->fresh && s->pending.n_entries == 0 && !s->refs_changed && !s->merge_all)
 		return 0;
 	/* Nothing may refer to what is not durable yet, hence three flushes. */
 	int r = blobfs_writer_finish(&s->writer);

@@ -18,6 +18,7 @@ struct blobfs_store {
 	bool fresh; /* from blobfs_store_format, never committed */
 	bool changing;
 	bool refs_changed;
+	bool merge_all; /* the next commit leaves one run, also if nothing changed */
 	uint8_t refs[BLOBFS_DIGEST_SIZE];
 	uint64_t n_unchanged; /* blobs that were there already when they were added */
 	struct blobfs_space space;

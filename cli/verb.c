@@ -14,6 +14,8 @@ const struct verb *const verbs[] = {
 	&verb_verity,
 	&verb_inspect,
 	&verb_verify,
+	&verb_blob,
+	&verb_ref,
 	&verb_version,
 	NULL,
 };

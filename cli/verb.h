@@ -16,7 +16,9 @@ struct verb {
 };
 
 /* One declaration per cmd_*.c; the table is in verb.c. */
+extern const struct verb verb_blob;
 extern const struct verb verb_help;
+extern const struct verb verb_ref;
 extern const struct verb verb_key;
 extern const struct verb verb_digest;
 extern const struct verb verb_sign;

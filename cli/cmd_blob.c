@@ -1,0 +1,259 @@
+/* SPDX-License-Identifier: MIT */
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "blobfs/export.h"
+#include "blobfs/gc.h"
+#include "blobfs/image.h"
+#include "blobfs/import.h"
+#include "cli/arguments.h"
+#include "cli/verb.h"
+#include "core/json.h"
+#include "core/progress.h"
+
+struct options {
+	unsigned jobs;
+	const char *output;
+	bool force;
+	bool json;
+	bool allow_empty;
+	const char *image;
+	char **rest;
+	int n_rest;
+};
+
+static int parse_option(int c, struct options *o, char **argv)
+{
+	switch (c) {
+	case 'j':
+		return argument_jobs(optarg, &o->jobs);
+	case 'o':
+		o->output = optarg;
+		return 0;
+	case 'f':
+		o->force = true;
+		return 0;
+	case 'J':
+		o->json = true;
+		return 0;
+	case 'e':
+		o->allow_empty = true;
+		return 0;
+	case 'q':
+		progress_silence(true);
+		return 0;
+	default:
+		return argument_unknown(c, argv);
+	}
+}
+
+/* OPTIONS: those of the verb; after them an image and at least MIN more arguments. */
+static int parse(int argc, char **argv, const struct option *options, int min, int max,
+	struct options *o)
+{
+	int c, r = 0;
+	optind = 0;
+	opterr = 0;
+	while (r == 0 && (c = getopt_long(argc, argv, ":o:", options, NULL)) != -1)
+		r = parse_option(c, o, argv);
+	o->n_rest = argc - optind - 1;
+	if (r == 0 && (o->n_rest < min || o->n_rest > max))
+		r = error_usage(
+			"blob %s: see cairn help blob for the arguments", argv[0]);
+	if (r == 0) {
+		o->image = argv[optind];
+		o->rest = argv + optind + 1;
+	}
+	return r;
+}
+
+static int print_added(void *context, const char *name,
+	const uint8_t digest[BLOBFS_DIGEST_SIZE], uint64_t size)
+{
+	char text[BLOBFS_DIGEST_TEXT];
+	(void)context;
+	(void)size;
+	printf("%s %s\n", blobfs_digest_text(digest, text), name);
+	return 0;
+}
+
+static int add_to(struct blobfs_image *image, const struct options *o)
+{
+	struct blobfs_import import;
+	struct blobfs_add_result result = {NULL, print_added};
+	int r = blobfs_store_begin(&image->store);
+	if (r == 0)
+		r = blobfs_import_start(&import, &image->store, o->jobs, &result);
+	if (r < 0)
+		return r;
+	for (int i = 0; i < o->n_rest && r == 0; i++)
+		r = blobfs_import_file(&import, o->rest[i]);
+	if (r == 0)
+		r = blobfs_import_finish(&import);
+	blobfs_import_stop(&import);
+	return r < 0 ? r : blobfs_store_commit(&image->store);
+}
+
+static int run_add(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"jobs", required_argument, NULL, 'j'},
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	struct options o = {0};
+	AUTO_BLOBFS_IMAGE image = {0};
+	int r = parse(argc, argv, options, 1, INT32_MAX, &o);
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, true);
+	return r < 0 ? r : add_to(&image, &o);
+}
+
+static int run_get(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"output", required_argument, NULL, 'o'},
+		{"force", no_argument, NULL, 'f'},
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	struct options o = {0};
+	AUTO_BLOBFS_IMAGE image = {0};
+	uint8_t digest[BLOBFS_DIGEST_SIZE];
+	int r = parse(argc, argv, options, 1, 1, &o);
+	if (r == 0)
+		r = blobfs_digest_parse(o.rest[0], digest);
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, false);
+	if (r < 0)
+		return r;
+	return o.output ? blobfs_export_file(&image.store, digest, o.output, o.force)
+			: blobfs_export_fd(
+				  &image.store, digest, STDOUT_FILENO, "standard output");
+}
+
+static void list_entry(const struct blobfs_entry *e, json_object *list)
+{
+	char text[BLOBFS_DIGEST_TEXT];
+	blobfs_digest_text(e->digest, text);
+	if (!list) {
+		printf("%s %ju\n", text, (uintmax_t)e->size);
+		return;
+	}
+	json_object *blob = json_object_new_object();
+	json_add_text(blob, "digest", text);
+	json_add_number(blob, "size", e->size);
+	json_append(list, blob);
+}
+
+static int run_list(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"json", no_argument, NULL, 'J'},
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	struct options o = {0};
+	AUTO_BLOBFS_IMAGE image = {0};
+	struct blobfs_walk walk = {0};
+	struct blobfs_entry e;
+	int r = parse(argc, argv, options, 0, 0, &o);
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, false);
+	if (r == 0)
+		r = blobfs_walk_start(
+			&walk, &image.store.fs, o.image, NULL, 0, image.store.fs.n_runs);
+	json_object *list = r == 0 && o.json ? json_object_new_array() : NULL;
+	while (r == 0 && (r = blobfs_walk_next(&walk, &e)) > 0) {
+		r = 0;
+		if (e.size != BLOBFS_TOMBSTONE)
+			list_entry(&e, list);
+	}
+	blobfs_walk_stop(&walk);
+	if (r == 0 && list)
+		r = json_print(list);
+	json_object_put(list);
+	return r;
+}
+
+static int run_rm(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	struct options o = {0};
+	AUTO_BLOBFS_IMAGE image = {0};
+	int r = parse(argc, argv, options, 1, INT32_MAX, &o);
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, true);
+	if (r == 0)
+		r = blobfs_store_begin(&image.store);
+	for (int i = 0; i < o.n_rest && r == 0; i++) {
+		uint8_t digest[BLOBFS_DIGEST_SIZE];
+		r = blobfs_digest_parse(o.rest[i], digest);
+		if (r == 0)
+			r = blobfs_store_remove(&image.store, digest);
+		if (r < 0)
+			r = error_context(r, "%s", o.rest[i]);
+	}
+	return r < 0 ? r : blobfs_store_commit(&image.store);
+}
+
+static int run_gc(int argc, char **argv)
+{
+	static const struct option options[] = {
+		{"empty", no_argument, NULL, 'e'},
+		{"quiet", no_argument, NULL, 'q'},
+		{0},
+	};
+	struct options o = {0};
+	AUTO_BLOBFS_IMAGE image = {0};
+	int r = parse(argc, argv, options, 0, 0, &o);
+	struct blobfs_gc gc = {.allow_empty = o.allow_empty};
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, true);
+	if (r == 0)
+		r = blobfs_gc(&gc, &image.store);
+	if (r == 0)
+		progress_note("%s: %ju blobs kept, %ju removed, %ju blocks free", o.image,
+			(uintmax_t)gc.n_kept, (uintmax_t)gc.n_removed,
+			(uintmax_t)gc.n_free);
+	return r;
+}
+
+static const struct verb verb_add = {.name = "add", .run = run_add};
+static const struct verb verb_get = {.name = "get", .run = run_get};
+static const struct verb verb_list = {.name = "list", .run = run_list};
+static const struct verb verb_rm = {.name = "rm", .run = run_rm};
+static const struct verb verb_gc = {.name = "gc", .run = run_gc};
+
+static const struct verb *const table[] = {
+	&verb_add, &verb_get, &verb_list, &verb_rm, &verb_gc, NULL};
+
+static int run(int argc, char **argv)
+{
+	return verb_run_sub(table, argc, argv);
+}
+
+const struct verb verb_blob = {
+	.name = "blob",
+	.run = run,
+	.summary = "blobs in a blobfs image",
+	.usage = "usage: cairn blob add [--jobs N] IMAGE FILE...\n"
+		 "       cairn blob get [--output FILE [--force]] IMAGE DIGEST\n"
+		 "       cairn blob list [--json] IMAGE\n"
+		 "       cairn blob rm IMAGE DIGEST...\n"
+		 "       cairn blob gc [--empty] IMAGE\n\n"
+		 "A blob is named by its fs-verity digest, as `fsverity digest` prints "
+		 "it.\n"
+		 "add prints the digest of each file; what is there already costs "
+		 "nothing.\n"
+		 "get writes only bytes that were verified. gc removes all blobs that no "
+		 "ref\n"
+		 "leads to, and finds their space again; without any ref only with "
+		 "--empty.\n"
+		 "Images are made by mkfs.blobfs.\n",
+};

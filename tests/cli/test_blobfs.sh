@@ -1,0 +1,220 @@
+# SPDX-License-Identifier: MIT
+# blobfs from the command line: images made, changed, checked, damaged and refused.
+. "$(dirname "$0")/../lib.sh"
+PATH=$CAIRN_BUILD:$PATH
+
+# Files of many sizes, two of them the same, in $T/tree; the same in every test.
+make_tree() {
+	mkdir -p tree/sub/deep
+	local size
+	for size in 0 1 4095 4096 4097 70000 524288 524289 3000000; do
+		openssl enc -aes-128-ctr -nosalt -K 00 -iv "$(printf %032d "$size")" \
+			-in /dev/zero 2>/dev/null | head -c "$size" >"tree/f$size" || true
+	done
+	cp tree/f70000 tree/sub/deep/again
+	ln -s f1 tree/sub/link
+	mkfifo tree/sub/fifo
+}
+
+# digest FILE : its name by another program
+digest() {
+	fsverity digest "$1" | cut -d' ' -f1
+}
+
+# patch FILE OFFSET BYTES
+patch() {
+	printf "$3" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# field IMAGE KEY : of the superblock
+field() {
+	dump.blobfs --json "$1" | python3 -c "import json, sys; print(json.load(sys.stdin)['$2'])"
+}
+
+test_tree_goes_in_and_comes_out() {
+	make_tree
+	expect 0 mkfs.blobfs x.img --from-dir tree
+	expect 0 fsck.blobfs x.img
+	grep -q ' 9 blobs' "$T/err"
+	expect 0 dump.blobfs --extract-all all x.img
+	local file name
+	for file in tree/f*; do
+		name=$(digest "$file")
+		name=${name#sha256:}
+		cmp "$file" "all/${name:0:2}/${name:2}"
+		expect 0 cairn blob get x.img "sha256:$name"
+		cmp "$file" "$T/out"
+	done
+	[ "$(find all -type f | wc -l)" = 9 ]
+}
+
+test_digests_are_those_of_fsverity() {
+	make_tree
+	expect 0 mkfs.blobfs x.img --digests tree/f*
+	sort "$T/out" >ours
+	fsverity digest tree/f* | sort >theirs
+	cmp ours theirs
+	cairn blob list x.img | cut -d' ' -f1 | sort >ours
+	cut -d' ' -f1 theirs >digests
+	cmp ours digests
+}
+
+test_same_blobs_and_uuid_same_bytes() {
+	make_tree
+	cp -r tree/. copy
+	expect 0 mkfs.blobfs a.img --jobs 1 --from-dir tree
+	expect 0 mkfs.blobfs b.img --jobs 4 --from-dir copy
+	cmp a.img b.img
+	expect 0 mkfs.blobfs c.img --uuid 11111111-2222-3333-4444-555555555555 --from-dir tree
+	[ "$(field c.img uuid)" = 11111111-2222-3333-4444-555555555555 ]
+	[ "$(field a.img uuid)" = "$(field b.img uuid)" ]
+}
+
+test_blobs_are_added_removed_and_collected() {
+	make_tree
+	expect 0 mkfs.blobfs x.img tree/f1 tree/f4096
+	expect 0 cairn blob add x.img tree/f3000000 tree/f1 tree/f4097
+	grep -q "^$(digest tree/f3000000) tree/f3000000$" "$T/out"
+	[ "$(cairn blob list x.img | wc -l)" = 4 ]
+	expect 0 cairn blob rm x.img "$(digest tree/f3000000)"
+	refused 1 'no such blob' cairn blob get x.img "$(digest tree/f3000000)"
+	refused 1 'no such blob' cairn blob rm x.img "$(digest tree/f3000000)"
+	refused 2 'no refs' cairn blob gc x.img
+	expect 0 cairn ref set x.img keep/this "$(digest tree/f4097)"
+	expect 0 cairn blob gc x.img
+	[ "$(cairn blob list x.img | wc -l)" = 2 ]
+	expect 0 cairn blob get x.img "$(digest tree/f4097)"
+	cmp "$T/out" tree/f4097
+	expect 0 fsck.blobfs x.img
+	grep -q ' 0 for gc to find' "$T/err"
+	# What gc freed is used again, from the second change on.
+	local end
+	end=$(field x.img used_end)
+	expect 0 cairn blob add x.img tree/f0
+	expect 0 cairn blob add x.img tree/f1
+	expect 0 cairn blob add x.img tree/f3000000
+	[ "$(field x.img used_end)" = "$end" ] || fail "grew from $end to $(field x.img used_end)"
+	expect 0 fsck.blobfs x.img
+}
+
+test_refs() {
+	make_tree
+	expect 0 mkfs.blobfs x.img tree/f1 tree/f4096
+	expect 0 cairn ref set x.img b "$(digest tree/f1)"
+	expect 0 cairn ref set x.img a "$(digest tree/f4096)"
+	expect 0 cairn ref set x.img b "$(digest tree/f4096)"
+	expect 0 cairn ref list x.img
+	printf '%s a\n%s b\n' "$(digest tree/f4096)" "$(digest tree/f4096)" | cmp - "$T/out"
+	refused 1 'no such blob' cairn ref set x.img c "$(digest tree/f70000)"
+	refused 2 'no name for a ref' cairn ref set x.img ../c "$(digest tree/f1)"
+	refused 2 'is no digest' cairn ref set x.img c 123
+	expect 0 cairn ref delete x.img a
+	refused 1 'no such ref' cairn ref delete x.img a
+	[ "$(cairn ref list x.img | wc -l)" = 1 ]
+}
+
+test_every_damage_is_found() {
+	make_tree
+	expect 0 mkfs.blobfs x.img --from-dir tree
+	local data
+	data=$(dump.blobfs --index x.img | awk -v d="$(digest tree/f3000000)" '$1 == d { print $3 }')
+	patch x.img $((data + 5 * 4096 + 7)) X
+	patch x.img $((data + 300 * 4096)) XYZ
+	expect 3 fsck.blobfs --all x.img
+	[ "$(grep -c 'bad block' "$T/out")" = 2 ]
+	grep -q 'offset 20480 ' "$T/out"
+	grep -q 'offset 1228800 ' "$T/out"
+	expect 3 fsck.blobfs x.img
+	[ "$(grep -c 'bad block' "$T/out")" = 1 ]
+	expect 0 fsck.blobfs --no-data x.img
+	# Only the damaged blob fails, and nothing wrong gets out.
+	refused 3 'not what its hash says' cairn blob get --output got x.img "$(digest tree/f3000000)"
+	[ ! -e got ]
+	expect 0 cairn blob get x.img "$(digest tree/f524289)"
+	cmp "$T/out" tree/f524289
+}
+
+test_no_image_is_refused() {
+	make_tree
+	local program
+	head -c 3000000 /dev/urandom >noise
+	: >empty
+	for program in fsck.blobfs dump.blobfs 'cairn blob list'; do
+		refused 5 'is no blobfs image' $program noise
+		refused 5 'is no blobfs image' $program empty
+		refused 5 'is a directory' $program tree
+		refused 1 'No such file' $program missing
+	done
+	refused 1 'exists' mkfs.blobfs noise tree/f1
+	expect 0 mkfs.blobfs --force noise tree/f1
+	expect 0 fsck.blobfs noise
+}
+
+test_later_versions_and_damaged_superblocks() {
+	make_tree
+	expect 0 mkfs.blobfs x.img tree/f1
+	cp x.img y.img
+	# One superblock is enough; the next change repairs the other one.
+	patch y.img 100 X
+	expect 0 fsck.blobfs y.img
+	grep -q 'superblock A is torn' "$T/err"
+	expect 0 cairn blob add y.img tree/f4096
+	expect 0 fsck.blobfs y.img
+	! grep -q torn "$T/err" || fail "still torn"
+	patch y.img 100 X
+	patch y.img 1048676 X
+	refused 3 'not what its hash says' dump.blobfs y.img
+	truncate -s 1052671 x.img
+	expect 0 mkfs.blobfs z.img tree/f1
+	truncate -s $(($(stat -c %s z.img) - 4096)) z.img
+	refused 5 'malformed' dump.blobfs z.img
+}
+
+test_full_image_refuses_and_stays() {
+	make_tree
+	expect 0 mkfs.blobfs x.img --size 2M tree/f70000
+	[ "$(stat -c %s x.img)" = 2097152 ]
+	refused 1 'full' cairn blob add x.img tree/f3000000
+	expect 0 fsck.blobfs x.img
+	# It grows when its device does.
+	truncate -s 6M x.img
+	expect 0 cairn blob add x.img tree/f3000000
+	expect 0 fsck.blobfs x.img
+	[ "$(field x.img device_size)" = 6291456 ]
+	refused 1 'full' mkfs.blobfs y.img --size 2M tree/f3000000
+	[ ! -e y.img ] || fail "left behind"
+}
+
+test_one_writer_at_a_time() {
+	make_tree
+	expect 0 mkfs.blobfs x.img tree/f70000
+	python3 - <<-'END' &
+		import fcntl, struct, time
+		f = open('x.img', 'r+b')
+		fcntl.fcntl(f, 37, struct.pack('hhqqi4x', fcntl.F_WRLCK, 0, 0, 1, 0))  # F_OFD_SETLK
+		open('locked', 'w').close()
+		time.sleep(3)
+	END
+	while [ ! -e locked ]; do sleep 0.05; done
+	local start=$SECONDS
+	expect 0 cairn blob list x.img
+	expect 0 cairn blob add x.img tree/f1
+	[ $((SECONDS - start)) -ge 1 ] || fail "did not wait"
+	wait
+	[ "$(cairn blob list x.img | wc -l)" = 2 ]
+}
+
+test_many_writers_lose_nothing() {
+	make_tree
+	expect 0 mkfs.blobfs x.img
+	local i
+	for i in 1 2 3 4 5 6 7 8; do
+		echo "number $i" >"n$i"
+		cairn blob add x.img "n$i" >/dev/null &
+	done
+	wait
+	expect 0 fsck.blobfs x.img
+	[ "$(cairn blob list x.img | wc -l)" = 8 ]
+}
+
+run_tests "$@"
