@@ -11,8 +11,8 @@
 #include "core/hex.h"
 
 /* composefs' own header, in the boot sector erofs leaves free. */
-#define HEADER_MAGIC       0xd078629au
-#define HEADER_VERSION     1u
+#define HEADER_MAGIC        0xd078629au
+#define HEADER_VERSION      1u
 #define HEADER_FLAG_HAS_ACL 1u
 
 bool composefs_has_blob(const struct tree_entry *entry)
@@ -20,8 +20,8 @@ bool composefs_has_blob(const struct tree_entry *entry)
 	return S_ISREG(entry->mode) && entry->size > COMPOSEFS_INLINE_MAX;
 }
 
-char *composefs_path(const uint8_t digest[COMPOSEFS_DIGEST_SIZE],
-	char path[COMPOSEFS_PATH_SIZE])
+char *composefs_path(
+	const uint8_t digest[COMPOSEFS_DIGEST_SIZE], char path[COMPOSEFS_PATH_SIZE])
 {
 	hex_encode(digest, 1, path);
 	path[2] = '/';
@@ -86,7 +86,8 @@ static uint32_t name_filter(const struct composefs_node *node)
 	for (size_t i = 0; i < node->n_xattrs; i++) {
 		const char *rest;
 		uint32_t index = composefs_xattr_index(node->xattrs[i].name, &rest);
-		uint32_t hash = XXH32(rest, strlen(rest), EROFS_XATTR_FILTER_SEED + index);
+		uint32_t hash =
+			XXH32(rest, strlen(rest), EROFS_XATTR_FILTER_SEED + index);
 		filter &= ~(1u << hash % EROFS_XATTR_FILTER_BITS);
 	}
 	return filter;
@@ -146,8 +147,8 @@ static int put_inode(const struct composefs_node *node, struct buffer *b)
 {
 	uint8_t i[EROFS_INODE_EXTENDED] = {0};
 	uint32_t xattrs = node->xattr_size
-		? (node->xattr_size - EROFS_XATTR_HEADER_SIZE) / 4 + 1
-		: 0;
+				  ? (node->xattr_size - EROFS_XATTR_HEADER_SIZE) / 4 + 1
+				  : 0;
 	put_le16(i, (uint16_t)(data_layout(node) << 1 | !node->compact));
 	put_le16(i + 2, (uint16_t)xattrs);
 	put_le16(i + 4, (uint16_t)node->mode);
@@ -210,18 +211,20 @@ static int put_dirents(const struct composefs_nodes *n, const struct composefs_n
 }
 
 /* A directory's whole blocks (TAIL false), or the rest that stands behind the inode. */
-static int put_directory(const struct composefs_nodes *n, const struct composefs_node *dir,
-	bool tail, struct buffer *b)
+static int put_directory(const struct composefs_nodes *n,
+	const struct composefs_node *dir, bool tail, struct buffer *b)
 {
 	uint32_t bytes, block = 0;
 	int r = 0;
-	for (size_t first = 0, end; r == 0 && first < dir->n_dirents; first = end, block++) {
+	for (size_t first = 0, end; r == 0 && first < dir->n_dirents;
+		first = end, block++) {
 		end = composefs_dir_block(dir, first, &bytes);
 		if (tail == (block < dir->blocks))
 			continue;
 		r = put_dirents(n, dir, first, end, b);
 		if (r == 0 && !tail)
-			r = pad_to(b, ((uint64_t)dir->first_block + block + 1) * EROFS_BLOCK);
+			r = pad_to(b,
+				((uint64_t)dir->first_block + block + 1) * EROFS_BLOCK);
 	}
 	return r;
 }
@@ -274,7 +277,7 @@ static int put_blocks(const struct composefs_nodes *n, struct buffer *b)
 			r = buffer_append(b, node->entry->target, (size_t)node->size);
 		if (r == 0)
 			r = pad_to(b, ((uint64_t)node->first_block + node->blocks) *
-					EROFS_BLOCK);
+					      EROFS_BLOCK);
 	}
 	return r;
 }

@@ -48,7 +48,7 @@ int composefs_make(const struct tree *tree,
 
 /* "ab/cdef...", the path of a blob in every view of blobs. */
 #define COMPOSEFS_PATH_SIZE (2 * COMPOSEFS_DIGEST_SIZE + 2)
-char *composefs_path(const uint8_t digest[COMPOSEFS_DIGEST_SIZE],
-	char path[COMPOSEFS_PATH_SIZE]);
+char *composefs_path(
+	const uint8_t digest[COMPOSEFS_DIGEST_SIZE], char path[COMPOSEFS_PATH_SIZE]);
 
 #endif

@@ -52,12 +52,12 @@ static int digest_entry(void *context, unsigned worker, uint64_t item)
 	if (!composefs_has_blob(entry) || entry->first_name != item)
 		return 0;
 	return entry->size <= IN_MEMORY
-		? digest_small(job->tree, entry, job->digests[item])
-		: digest_large(job->tree, entry, job->digests[item]);
+		       ? digest_small(job->tree, entry, job->digests[item])
+		       : digest_large(job->tree, entry, job->digests[item]);
 }
 
-int composefs_digests(const struct tree *tree, unsigned jobs,
-	uint8_t (*digests)[COMPOSEFS_DIGEST_SIZE])
+int composefs_digests(
+	const struct tree *tree, unsigned jobs, uint8_t (*digests)[COMPOSEFS_DIGEST_SIZE])
 {
 	struct job job = {tree, digests};
 	int r = workers_run(jobs, tree->n_entries, digest_entry, &job);

@@ -103,7 +103,8 @@ static int add_blob(struct composefs_node *node)
 	memcpy(metacopy + 4, node->digest, COMPOSEFS_DIGEST_SIZE);
 	composefs_path(node->digest, path + 1);
 	int r = set_xattr(node, "trusted.overlay.metacopy", metacopy, sizeof metacopy);
-	return r < 0 ? r : set_xattr(node, "trusted.overlay.redirect", path, strlen(path));
+	return r < 0 ? r
+		     : set_xattr(node, "trusted.overlay.redirect", path, strlen(path));
 }
 
 static bool is_whiteout(const struct tree_entry *e)
@@ -156,18 +157,23 @@ static int copy_entry(struct composefs_nodes *n, size_t i, const struct tree *tr
 {
 	const struct tree_entry *e = &tree->entries[i];
 	struct composefs_node *node = &n->nodes[i];
-	*node = (struct composefs_node){.entry = e, .mode = e->mode, .n_links = e->n_names,
-		.uid = e->uid, .gid = e->gid, .mtime = e->mtime, .mtime_ns = e->mtime_ns,
+	*node = (struct composefs_node){.entry = e,
+		.mode = e->mode,
+		.n_links = e->n_names,
+		.uid = e->uid,
+		.gid = e->gid,
+		.mtime = e->mtime,
+		.mtime_ns = e->mtime_ns,
 		.size = S_ISREG(e->mode) || S_ISLNK(e->mode) ? e->size : 0,
 		.device = S_ISCHR(e->mode) || S_ISBLK(e->mode)
-			? (uint32_t)makedev(e->major, e->minor)
-			: 0,
+				  ? (uint32_t)makedev(e->major, e->minor)
+				  : 0,
 		.digest = composefs_has_blob(e) ? digests[i] : NULL,
 		.link = e->first_name};
 	n->n_nodes = i + 1;
 	if (strlen(tree_base(e)) > NAME_MAX_BYTES)
-		return error_format("%s: a name of more than %d bytes", e->path,
-			NAME_MAX_BYTES);
+		return error_format(
+			"%s: a name of more than %d bytes", e->path, NAME_MAX_BYTES);
 	return node->link == i ? copy_xattrs(node, e) : 0;
 }
 
@@ -217,9 +223,14 @@ static int add_root_whiteouts(struct composefs_nodes *n, size_t n_entries)
 			continue;
 		size_t at = n->n_nodes++;
 		struct composefs_node *node = &n->nodes[at];
-		*node = (struct composefs_node){.mode = S_IFCHR | 0644, .n_links = 1,
-			.uid = root->uid, .gid = root->gid, .mtime = root->mtime,
-			.mtime_ns = root->mtime_ns, .link = at, .name = strdup(name)};
+		*node = (struct composefs_node){.mode = S_IFCHR | 0644,
+			.n_links = 1,
+			.uid = root->uid,
+			.gid = root->gid,
+			.mtime = root->mtime,
+			.mtime_ns = root->mtime_ns,
+			.link = at,
+			.name = strdup(name)};
 		if (!node->name)
 			return error_memory();
 		for (size_t i = 0; i < root->n_xattrs; i++) {
@@ -283,12 +294,12 @@ static int list_directories(struct composefs_nodes *n)
 }
 
 /* True if the dirent is where the node itself stands, not a further name or a dot. */
-static bool is_home(const struct composefs_nodes *n, size_t dir,
-	const struct composefs_dirent *d)
+static bool is_home(
+	const struct composefs_nodes *n, size_t dir, const struct composefs_dirent *d)
 {
 	const struct composefs_node *node = &n->nodes[d->node];
 	return d->node != 0 && node->parent == dir && d->node != dir &&
-		!strcmp(node_name(node), d->name);
+	       !strcmp(node_name(node), d->name);
 }
 
 static void note_node(struct composefs_nodes *n, struct composefs_node *node)

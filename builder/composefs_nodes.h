@@ -87,6 +87,7 @@ uint32_t composefs_n_shared(const struct composefs_node *node);
  * Where the next directory block ends: the index one past the last of the dirents that,
  * from FIRST on, fit into a block; *BYTES is what they take.
  */
-size_t composefs_dir_block(const struct composefs_node *node, size_t first, uint32_t *bytes);
+size_t composefs_dir_block(
+	const struct composefs_node *node, size_t first, uint32_t *bytes);
 
 #endif

@@ -119,7 +119,8 @@ uint64_t composefs_n_chunks(uint64_t size)
 	return (size >> bits) + ((size & ((UINT64_C(1) << bits) - 1)) != 0);
 }
 
-size_t composefs_dir_block(const struct composefs_node *node, size_t first, uint32_t *bytes)
+size_t composefs_dir_block(
+	const struct composefs_node *node, size_t first, uint32_t *bytes)
 {
 	size_t i = first, used = 0;
 	for (; i < node->n_dirents; i++) {
@@ -160,14 +161,15 @@ static int size_contents(struct composefs_node *node)
 	return 0;
 }
 
-static bool fits_compact(const struct composefs_nodes *n, const struct composefs_node *node)
+static bool fits_compact(
+	const struct composefs_nodes *n, const struct composefs_node *node)
 {
 	uint64_t size = S_ISDIR(node->mode)
-		? (uint64_t)node->blocks * EROFS_BLOCK + node->tail
-		: node->size;
+				? (uint64_t)node->blocks * EROFS_BLOCK + node->tail
+				: node->size;
 	return node->mtime == n->min_mtime && node->mtime_ns == n->min_mtime_ns &&
-		node->n_links <= UINT16_MAX && node->uid <= UINT16_MAX &&
-		node->gid <= UINT16_MAX && size <= UINT32_MAX;
+	       node->n_links <= UINT16_MAX && node->uid <= UINT16_MAX &&
+	       node->gid <= UINT16_MAX && size <= UINT32_MAX;
 }
 
 /* ---- places ------------------------------------------------------------------------ */
@@ -181,7 +183,8 @@ static uint64_t align(uint64_t v, uint64_t unit)
  * Where the inode goes, at POSITION or after: a tail must not cross a block, and a
  * symbolic link should lie in one block with its inode.
  */
-static uint64_t keep_together(struct composefs_node *node, uint64_t position, uint32_t head)
+static uint64_t keep_together(
+	struct composefs_node *node, uint64_t position, uint32_t head)
 {
 	if (S_ISLNK(node->mode)) {
 		uint64_t all = head + node->tail;
@@ -198,7 +201,8 @@ static uint64_t keep_together(struct composefs_node *node, uint64_t position, ui
 	return room >= node->tail ? position : position + align(room, EROFS_SLOT);
 }
 
-static int place_inode(struct composefs_nodes *n, struct composefs_node *node, uint64_t *end)
+static int place_inode(
+	struct composefs_nodes *n, struct composefs_node *node, uint64_t *end)
 {
 	int r = size_contents(node);
 	if (r < 0)
@@ -206,7 +210,7 @@ static int place_inode(struct composefs_nodes *n, struct composefs_node *node, u
 	node->compact = fits_compact(n, node);
 	node->xattr_size = xattrs_in_inode(node);
 	uint32_t head = (node->compact ? EROFS_INODE_COMPACT : EROFS_INODE_EXTENDED) +
-		node->xattr_size;
+			node->xattr_size;
 	node->position = keep_together(node, align(*end, EROFS_SLOT), head);
 	*end = node->position + head + node->tail;
 	return 0;
@@ -230,6 +234,7 @@ int composefs_place(struct composefs_nodes *n)
 	}
 	n->n_blocks = block;
 	if (block > UINT32_MAX)
-		return error_format("the image of names would be larger than erofs allows");
+		return error_format(
+			"the image of names would be larger than erofs allows");
 	return 0;
 }

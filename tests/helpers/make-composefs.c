@@ -12,8 +12,8 @@ static int make(int argc, char **argv)
 	BUFFER image = {0};
 	struct composefs_format format = COMPOSEFS_FORMAT_DEFAULT;
 	if (argc == 5)
-		format = (struct composefs_format){(unsigned)atoi(argv[3]),
-			(unsigned)atoi(argv[4])};
+		format = (struct composefs_format){
+			(unsigned)atoi(argv[3]), (unsigned)atoi(argv[4])};
 	int r = tree_load(&tree, argv[1], NULL);
 	if (r < 0)
 		return r;
