@@ -156,14 +156,18 @@ clean: ## remove what was built (downloads and results in out/ stay)
 		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(BUILD)/musl $(BUILD)/init* $(BLOBFS_TOOLS) $(LIB)
 
 # ---- install -----------------------------------------------------------------------
+MAN := $(wildcard docs/man/*.1)
+
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(BUILD)/cairn $(DESTDIR)$(PREFIX)/bin/cairn
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BLOBFS_TOOLS)
 	install -D -m 0755 $(BUILD)/init $(DESTDIR)$(PREFIX)/lib/cairn/init
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/cairn $(DESTDIR)$(PREFIX)/lib/cairn/init
 	rm -f $(BLOBFS_TOOLS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/sbin/%)
+	rm -f $(MAN:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man1/%)
 
 format: ## run clang-format over all C files
 	$(Q)git ls-files -- '*.c' '*.h' | xargs clang-format -i
