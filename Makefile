@@ -156,18 +156,21 @@ clean: ## remove what was built (downloads and results in out/ stay)
 		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(BUILD)/musl $(BUILD)/init* $(BLOBFS_TOOLS) $(LIB)
 
 # ---- install -----------------------------------------------------------------------
-MAN := $(wildcard docs/man/*.1)
+MAN1 := $(wildcard docs/man/*.1)
+MAN8 := $(wildcard docs/man/*.8)
 
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(BUILD)/cairn $(DESTDIR)$(PREFIX)/bin/cairn
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BLOBFS_TOOLS)
 	install -D -m 0755 $(BUILD)/init $(DESTDIR)$(PREFIX)/lib/cairn/init
-	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN)
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN1)
+	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN8)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/cairn $(DESTDIR)$(PREFIX)/lib/cairn/init
 	rm -f $(BLOBFS_TOOLS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/sbin/%)
-	rm -f $(MAN:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man1/%)
+	rm -f $(MAN1:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man1/%)
+	rm -f $(MAN8:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man8/%)
 
 format: ## run clang-format over all C files
 	$(Q)git ls-files -- '*.c' '*.h' | xargs clang-format -i

@@ -22,6 +22,11 @@ test_pages_list_the_options_of_the_usage() {
 			options >page
 		diff usage page || fail "cairn-$verb(1) differs from the usage text"
 	done
+	for page in "$pages"/*.8; do
+		"$CAIRN_BUILD/$(basename "$page" .8)" --help | options >usage
+		sed 's/\\-/-/g' "$page" | options >page
+		diff usage page || fail "$page differs from the usage text"
+	done
 }
 
 test_pages_are_well_formed() {
@@ -43,7 +48,7 @@ test_exit_statuses_are_those_of_the_program() {
 
 test_pages_are_installed() {
 	make -C "$CAIRN_TOP" --no-print-directory install DESTDIR="$T/root" PREFIX=/usr >/dev/null
-	[ "$(ls "$T/root/usr/share/man/man1" | wc -l)" = "$(ls "$pages"/*.1 | wc -l)" ]
+	[ "$(ls "$T"/root/usr/share/man/man[18] | grep -c '[18]$')" = "$(ls "$pages" | wc -l)" ]
 }
 
 run_tests "$@"
