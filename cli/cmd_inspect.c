@@ -62,8 +62,10 @@ static void print_program(json_object *file)
 		print_members(release, "        ");
 	for (size_t i = 0; sections && i < json_object_array_length(sections); i++) {
 		json_object *s = json_object_array_get_idx(sections, i);
-		printf("        section %-12s %12" PRIu64 " bytes at %" PRIu64 "\n",
-			text_of(s, "name"), number_of(s, "size"), number_of(s, "offset"));
+		printf("        section %12" PRIu64 " bytes at %10" PRIu64 "  ",
+			number_of(s, "size"), number_of(s, "offset"));
+		print_safely(text_of(s, "name"));
+		putchar('\n');
 	}
 }
 

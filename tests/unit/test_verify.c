@@ -302,6 +302,19 @@ static void many_bad_blocks_are_all_named(void **state)
 	untouched_is_good();
 }
 
+static void reports_cannot_drive_a_terminal(void **state)
+{
+	(void)state;
+	AUTO_REPORT report = {0};
+	report_fault(&report, STATUS_FORMAT, "esp", &(struct place){.area = "a\x1b[2J"},
+		"\xc2\x9bm %s", "\r\xc3\xa9");
+	assert_string_equal(report.findings[0].place.area, "a?[2J");
+	assert_string_equal(report.findings[0].text, "??m ?\xc3\xa9");
+	assert_true(report_finish(&report, "x") < 0);
+	assert_int_equal(error_status(), STATUS_FORMAT);
+	assert_string_equal(error_text(), "x: a?[2J: ??m ?\xc3\xa9");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -312,6 +325,7 @@ int main(void)
 		cmocka_unit_test(flips_in_the_uki),
 		cmocka_unit_test(flips_elsewhere),
 		cmocka_unit_test(many_bad_blocks_are_all_named),
+		cmocka_unit_test(reports_cannot_drive_a_terminal),
 	};
 	return cmocka_run_group_tests(tests, set_up, tear_down);
 }
