@@ -16,6 +16,12 @@
 #define MODULE_MAX (64 << 20)
 #define INIT_MAX   (16 << 20)
 
+/*
+ * The processor's own SHA-256 for dm-verity, loaded where the processor has it, as a
+ * driver is: up to four times as fast as the generic code.
+ */
+static const char *const drivers_processor[] = {"sha256-ssse3", "sha256-ce", NULL};
+
 /* Storage drivers, each set with those before it. What a kernel lacks is left out. */
 static const char *const drivers_virtio[] = {
 	"virtio_pci", "virtio_mmio", "virtio_blk", "virtio_scsi", "sd_mod", NULL};
@@ -40,19 +46,26 @@ static int add_always(struct modules *m, const char *name)
 	return r;
 }
 
+static int add_list(struct modules *m, const char *const *names)
+{
+	int r = 0;
+	for (; r >= 0 && *names; names++)
+		r = modules_add_driver(m, *names);
+	return r < 0 ? r : 0;
+}
+
 static int add_drivers(struct modules *m, const char *set)
 {
-	for (size_t i = 0; i < sizeof sets / sizeof sets[0]; i++) {
-		for (const char *const *name = sets[i].drivers; *name; name++) {
-			int r = modules_add_driver(m, *name);
-			if (r < 0)
-				return r;
-		}
-		if (!strcmp(sets[i].name, set))
+	int r = add_list(m, drivers_processor);
+	for (size_t i = 0; r == 0 && i < sizeof sets / sizeof sets[0]; i++) {
+		r = add_list(m, sets[i].drivers);
+		if (r == 0 && !strcmp(sets[i].name, set))
 			return 0;
 	}
-	return error_usage(
-		"%s: is none of the driver sets virtio, cloud and generic", set);
+	return r < 0 ? r
+		     : error_usage(
+			       "%s: is none of the driver sets virtio, cloud and generic",
+			       set);
 }
 
 static int choose_modules(

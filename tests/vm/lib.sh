@@ -45,7 +45,8 @@ filesystem() {
 
 # disk PART DATA OUT: makes DATA's hash tree (DATA.tree) and the disk image OUT with both
 # (PART: root or usr); sets $roothash. With $as_hash the partitions are named by that root
-# hash instead of their own.
+# hash instead of their own; with $signed there is a signature partition as well, by a key
+# that no kernel knows.
 disk() {
 	local part=$1 data=$2 out=$3 hash type tree_type
 	roothash=$(veritysetup format --salt "$(printf 'ab%.0s' {1..32})" \
@@ -61,15 +62,34 @@ disk() {
 	local size tree_size
 	size=$(($(stat -c %s "$data") / 512)) tree_size=$(($(stat -c %s "$data.tree") / 512))
 	data_at=2048 tree_at=$(((2048 + size + 2047) / 2048 * 2048))
+	local signature_at=$(((tree_at + tree_size + 2047) / 2048 * 2048)) line=
+	[ -z "${signed:-}" ] || {
+		signature "$roothash" >"$data.signature"
+		line="start=$signature_at, size=32, type=41092b05-9fc8-4523-994f-2def0408b176"
+	}
 	rm -f "$out"
-	truncate -s $(((tree_at + tree_size + 4096) * 512)) "$out"
+	truncate -s $(((signature_at + 4096) * 512)) "$out"
 	sfdisk -q "$out" <<-END
 		label: gpt
 		start=$data_at, size=$size, type=$type, uuid=$(uuid "${hash:0:32}")
 		start=$tree_at, size=$tree_size, type=$tree_type, uuid=$(uuid "${hash:32}")
+		$line
 	END
+	[ -z "$line" ] ||
+		dd if="$data.signature" of="$out" bs=512 seek=$signature_at conv=notrunc status=none
 	dd if="$data" of="$out" bs=512 seek=$data_at conv=notrunc status=none
 	dd if="$data.tree" of="$out" bs=512 seek=$tree_at conv=notrunc status=none
+}
+
+# signature ROOTHASH : the JSON of a signature partition
+signature() {
+	printf %s "$1" >"$T/roothash"
+	openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=nobody -keyout "$T/key" \
+		-out "$T/cert" 2>/dev/null
+	printf '{"rootHash":"%s","certificateFingerprint":"%s","signature":"%s"}' "$1" \
+		"$(openssl x509 -in "$T/cert" -outform der | sha256sum | cut -d' ' -f1)" \
+		"$(openssl smime -sign -nocerts -noattr -binary -in "$T/roothash" \
+			-inkey "$T/key" -signer "$T/cert" -outform der | base64 -w 0)"
 }
 
 uuid() {

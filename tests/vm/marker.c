@@ -11,6 +11,7 @@
 #include <string.h>
 #include <sys/reboot.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 static void say(const char *name, const char *value)
@@ -32,15 +33,24 @@ static void say_file(const char *name, const char *path)
 		fclose(f);
 }
 
+static long now_ms(void)
+{
+	struct timespec t;
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
 /* Reads all of a file: what an EIO in one file looks like to a program. */
 static void say_read(const char *path)
 {
-	char bytes[4096];
+	static char bytes[65536];
 	ssize_t n = -1;
+	long total = 0, start = now_ms();
 	int fd = open(path, O_RDONLY);
 	while (fd >= 0 && (n = read(fd, bytes, sizeof bytes)) > 0)
-		;
-	printf("MARKER read %s: %s\n", path, n < 0 ? strerror(errno) : "good");
+		total += n;
+	printf("MARKER read %s: %s, %ld bytes in %ld ms\n", path,
+		n < 0 ? strerror(errno) : "good", total, now_ms() - start);
 	if (fd >= 0)
 		close(fd);
 }

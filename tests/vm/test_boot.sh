@@ -43,9 +43,9 @@ test_volatile_overlay() {
 }
 
 # The first disk has the right names and the wrong content; the second one lost its primary
-# partition table.
+# partition table. Both are signed by a key that the kernel does not know.
 test_duplicate_that_verifies_is_taken() {
-	tree tree && filesystem squashfs tree data && disk root data good
+	tree tree && filesystem squashfs tree data && signed=1 disk root data good
 	cp good bad
 	flip bad $(((tree_at + 8) * 512 + 7))
 	dd if=/dev/zero of=good bs=512 seek=1 count=1 conv=notrunc status=none
@@ -53,6 +53,7 @@ test_duplicate_that_verifies_is_taken() {
 	boot "roothash=$roothash $console" bad good
 	booted
 	says 'MARKER state:   "disk": "/dev/vdb"'
+	says 'MARKER state:   "signature": "no key"'
 	says 'MARKER mount: /dev/dm-0 / squashfs ro'
 	says 'metadata block .* is corrupted'
 }
