@@ -113,24 +113,44 @@ initrd() {
 	"$CAIRN_BUILD/tests/helpers/initrd" "$base" "$release" "${drivers:-virtio}" "$1" "$2" "$3"
 }
 
-# boot COMMAND-LINE DISK...: boots $T/initrd with the disks; the console is in $T/serial.
-# The guest must end by itself.
-boot() {
-	local line=$1 image drives=() n=0 status=0
-	shift
+# qemu LIMIT COMMAND-LINE DISK... : boots $T/initrd with the disks; the console is in
+# $T/serial.
+qemu() {
+	local limit=$1 line=$2 image drives=() n=0
+	shift 2
 	for image; do
 		drives+=(-drive "if=none,id=d$n,format=raw,file=$image,snapshot=on"
 			-device "virtio-blk-pci,drive=d$n${disk_options:-}")
 		n=$((n + 1))
 	done
-	timeout -k 5 "$boot_timeout" qemu-system-x86_64 -M q35 -accel "$CAIRN_ACCEL" -smp 1 \
+	exec timeout -k 5 "$limit" qemu-system-x86_64 -M q35 -accel "$CAIRN_ACCEL" -smp 1 \
 		-cpu "$(qemu_cpu)" -nodefaults -no-user-config -display none -serial stdio \
 		-no-reboot -m 512 -kernel "$kernel" -initrd "$T/initrd" -append "$line" \
-		"${drives[@]}" ${qemu_options:-} </dev/null >"$T/serial" 2>"$T/qemu.err" || status=$?
+		"${drives[@]}" </dev/null >"$T/serial" 2>"$T/qemu.err"
+}
+
+# boot COMMAND-LINE DISK... : the guest must end by itself.
+boot() {
+	local status=0
+	(qemu "$boot_timeout" "$@") || status=$?
 	[ $status -eq 0 ] || {
 		tail -n 20 "$T/serial" "$T/qemu.err"
 		fail "QEMU ended with $status (124: the guest did not end in $boot_timeout s)"
 	}
+}
+
+# boot_until REGEX COMMAND-LINE DISK... : ends the guest when the console matches.
+boot_until() {
+	local wanted=$1 pid
+	shift
+	(qemu $((2 * boot_timeout)) "$@") &
+	pid=$!
+	while kill -0 $pid 2>/dev/null && ! grep -Eqa -- "$wanted" "$T/serial" 2>/dev/null; do
+		sleep 0.5
+	done
+	kill $pid 2>/dev/null || true
+	wait $pid || true
+	says "$wanted"
 }
 
 # QEMU 7.2 has a bug in CMPXCHG16B that panics Linux 6.12.
