@@ -56,6 +56,8 @@ static void ERROR_PRINTF(6, 0) add(struct report *r, enum finding_kind kind,
 		r->incomplete = true;
 		return;
 	}
+	defuse(area);
+	defuse(text);
 	*f = (struct finding){.kind = kind,
 		.status = status,
 		.check = check,
