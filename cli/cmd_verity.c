@@ -7,6 +7,7 @@
 #include "core/interrupt.h"
 #include "core/output.h"
 #include "core/verity_format.h"
+#include "core/verity_repair.h"
 
 /* veritysetup writes no newline here, and its readers may count on that. */
 static int save_root(const struct verity_options *o, const uint8_t *root)
@@ -32,6 +33,9 @@ static int run_format(int argc, char **argv)
 		.superblock = !o.no_superblock,
 		.data_blocks_given = o.data_blocks_given,
 		.uuid_given = o.uuid_given,
+		.fec_path = o.fec_device,
+		.fec_offset = o.fec_offset,
+		.fec_roots = o.fec_roots,
 		.jobs = o.jobs,
 		.params = o.params,
 	};
@@ -40,10 +44,26 @@ static int run_format(int argc, char **argv)
 	o.params = f.params;
 	if (r == 0 && o.root_hash_file)
 		r = save_root(&o, f.root);
+	o.fec_size = f.fec_size;
 	return r < 0 ? r : verity_options_print(&o, f.hash_path, f.tree_offset, f.root);
 }
 
 const struct verb verity_verb_format = {.name = "format", .run = run_format};
+
+/* The size of the parity; what it covers follows from the size of the hash area's file.
+ */
+static int dump_fec(
+	struct verity_options *o, const struct file *hash, uint64_t tree_offset)
+{
+	AUTO_FILE parity = FILE_CLOSED;
+	struct fec fec;
+	int r = file_open_image(&parity, o->fec_device, O_RDONLY);
+	if (r == 0)
+		r = verity_fec_of(&o->params, o->fec_roots, NULL, hash, tree_offset,
+			&parity, o->fec_offset, &fec);
+	o->fec_size = r < 0 ? 0 : fec_parity_size(&fec);
+	return r;
+}
 
 static int run_dump(int argc, char **argv)
 {
@@ -56,6 +76,8 @@ static int run_dump(int argc, char **argv)
 			"verity dump: without a superblock there is nothing to show");
 	if (r == 0)
 		r = verity_options_hash(&o, NULL, &hash, &tree_offset);
+	if (r == 0 && o.fec_device)
+		r = dump_fec(&o, &hash, tree_offset);
 	return r < 0 ? r : verity_options_print(&o, o.arguments[0], tree_offset, NULL);
 }
 
@@ -67,6 +89,7 @@ static int run(int argc, char **argv)
 		&verity_verb_format,
 		&verity_verb_verify,
 		&verity_verb_dump,
+		&verity_verb_repair,
 		NULL,
 	};
 	return verb_run_sub(table, argc, argv);

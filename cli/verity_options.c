@@ -25,6 +25,7 @@ enum {
 	OPT_FEC_DEVICE,
 	OPT_FEC_OFFSET,
 	OPT_FEC_ROOTS,
+	OPT_OUTPUT_HASH,
 	OPT_IN_PLACE,
 	OPT_FORCE,
 	OPT_JOBS,
@@ -47,6 +48,7 @@ static const struct option options[] = {
 	{"fec-device", required_argument, NULL, OPT_FEC_DEVICE},
 	{"fec-offset", required_argument, NULL, OPT_FEC_OFFSET},
 	{"fec-roots", required_argument, NULL, OPT_FEC_ROOTS},
+	{"output-hash", required_argument, NULL, OPT_OUTPUT_HASH},
 	{"in-place", no_argument, NULL, OPT_IN_PLACE},
 	{"force", no_argument, NULL, OPT_FORCE},
 	{"jobs", required_argument, NULL, OPT_JOBS},
@@ -170,9 +172,11 @@ static int parse_option(struct verity_options *o, int option, char **argv)
 		o->fec_device = optarg;
 		return 0;
 	case OPT_FEC_OFFSET:
-		o->fec_offset_given = true;
 		return argument_number(
 			"--fec-offset", optarg, 0, INT64_MAX, &o->fec_offset);
+	case OPT_OUTPUT_HASH:
+		o->output_hash = optarg;
+		return 0;
 	case OPT_FEC_ROOTS:
 		return parse_fec_roots(o, optarg);
 	case OPT_JOBS:
@@ -261,6 +265,10 @@ static int print_json(const struct verity_options *o, uint64_t tree_size,
 	json_add_number(j, "hashBlocks", tree_size / p->hash_block_size);
 	json_add_number(j, "hashBlockSize", p->hash_block_size);
 	json_add_text(j, "hashAlgorithm", hash_name(p->alg));
+	if (o->fec_size) {
+		json_add_number(j, "fecRoots", o->fec_roots);
+		json_add_number(j, "fecSize", o->fec_size);
+	}
 	json_add_hex(j, "salt", p->salt, p->salt_size);
 	if (root)
 		json_add_hex(j, "rootHash", root, hash_size(p->alg));
@@ -290,6 +298,11 @@ int verity_options_print(const struct verity_options *o, const char *hash_path,
 	printf("Hash blocks:     \t%ju\n", (uintmax_t)(tree_size / p->hash_block_size));
 	printf("Hash block size: \t%u\n", p->hash_block_size);
 	printf("Hash algorithm:  \t%s\n", hash_name(p->alg));
+	if (o->fec_size) {
+		printf("FEC RS roots:   \t%u\n", o->fec_roots);
+		printf("FEC blocks:     \t%ju\n",
+			(uintmax_t)(o->fec_size / p->data_block_size));
+	}
 	hex_encode(p->salt, p->salt_size, hex);
 	printf("Salt:            \t%s\n", p->salt_size ? hex : "-");
 	if (root)
@@ -298,5 +311,7 @@ int verity_options_print(const struct verity_options *o, const char *hash_path,
 	if (o->hash_offset == 0)
 		printf("Hash device size: \t%ju [bytes]\n",
 			(uintmax_t)(tree_offset + tree_size));
+	if (o->fec_size && o->fec_offset == 0)
+		printf("FEC device size: \t%ju [bytes]\n", (uintmax_t)o->fec_size);
 	return 0;
 }

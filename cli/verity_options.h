@@ -20,9 +20,10 @@ struct verity_options {
 	const char *root_hash_file;
 	const char *fec_device;
 	uint64_t fec_offset;
-	bool fec_offset_given;
 	unsigned fec_roots;
+	uint64_t fec_size; /* of the parity, once it is known; bytes */
 	const char *output;
+	const char *output_hash;
 	bool in_place;
 	bool force;
 	bool json;
@@ -52,5 +53,6 @@ int verity_options_print(const struct verity_options *o, const char *hash_path,
 extern const struct verb verity_verb_format;
 extern const struct verb verity_verb_verify;
 extern const struct verb verity_verb_dump;
+extern const struct verb verity_verb_repair;
 
 #endif

@@ -49,22 +49,6 @@ const struct file *area_existing(const struct area *a)
 	return a->kind == AREA_NEW ? NULL : &a->existing;
 }
 
-static int copy(
-	const struct file *from, const struct file *to, uint64_t offset, uint64_t size)
-{
-	size_t piece = 1 << 18;
-	uint8_t *bytes = malloc(piece);
-	int r = bytes ? 0 : error_memory();
-	for (uint64_t done = 0; r == 0 && done < size; done += piece) {
-		size_t n = size - done < piece ? (size_t)(size - done) : piece;
-		r = file_read(from, bytes, n, done);
-		if (r == 0)
-			r = file_write(to, bytes, n, offset + done);
-	}
-	free(bytes);
-	return r;
-}
-
 /* Space is taken before the first byte is changed; growth is undone if that fails. */
 static int commit_part(struct area *a, uint64_t size)
 {
@@ -82,7 +66,7 @@ static int commit_part(struct area *a, uint64_t size)
 			a->existing.name, (uintmax_t)size, (uintmax_t)a->offset);
 	}
 	if (r == 0)
-		r = copy(&a->scratch, &a->existing, a->offset, size);
+		r = file_copy(&a->scratch, 0, &a->existing, a->offset, size, false);
 	if (r < 0 && end > a->existing.size &&
 		ftruncate(a->existing.fd, (off_t)a->existing.size) < 0)
 		return error_errno("%s: cannot shorten to what it was", a->existing.name);

@@ -8,6 +8,7 @@
 
 #include "core/area.h"
 #include "core/progress.h"
+#include "core/verity_repair.h"
 
 static bool same_file(const struct stat *a, const struct stat *b)
 {
@@ -111,7 +112,102 @@ static int invalidate(const struct verity_format *f, const struct area *a)
 	return file_write(area_file(a), zeros, sizeof zeros, area_offset(a));
 }
 
-static int finish(struct verity_format *f, struct area *a)
+/* What there is in the hash area's file behind the tree belongs to the parity's input. */
+static void find_rest(const struct verity_format *f, const struct area *hash,
+	const struct area *parity, struct fec_layout *l)
+{
+	const struct file *existing = area_existing(hash), *other = area_existing(parity);
+	l->rest = existing;
+	l->rest_from = f->tree_offset + f->tree_size;
+	if (existing && other && file_is_same(existing, other))
+		l->rest_to = f->fec_offset;
+	else
+		l->rest_to = existing ? existing->size : 0;
+}
+
+static int check_fec_room(const struct verity_format *f, const struct file *data,
+	const struct area *hash, const struct area *parity)
+{
+	const struct file *existing = area_existing(parity), *other = area_existing(hash);
+	uint64_t data_end = f->params.data_blocks * f->params.data_block_size;
+	uint64_t tree_end = f->tree_offset + f->tree_size;
+	if (!existing)
+		return strcmp(f->fec_path, f->hash_path)
+			       ? 0
+			       : error_usage("%s: a file for both hash area and parity "
+					     "must exist "
+					     "beforehand",
+					 f->fec_path);
+	if (file_is_same(existing, data) && f->fec_offset < data_end)
+		return error_format(
+			"%s: the parity at offset %ju would overlap the data, which "
+			"ends at %ju",
+			existing->name, (uintmax_t)f->fec_offset, (uintmax_t)data_end);
+	if (!other || !file_is_same(existing, other))
+		return 0;
+	if (f->fec_offset < tree_end)
+		return error_format(
+			"%s: the parity at offset %ju would overlap the hash area, "
+			"which ends at %ju",
+			existing->name, (uintmax_t)f->fec_offset, (uintmax_t)tree_end);
+	if (f->fec_offset > tree_end && f->fec_offset > existing->size)
+		return error_format(
+			"%s: ends before the parity's offset %ju, which covers all "
+			"up to there",
+			existing->name, (uintmax_t)f->fec_offset);
+	return 0;
+}
+
+/* The parity over the data, the tree where it was just made, and the rest. */
+static int build_parity(struct verity_format *f, const struct file *data,
+	const struct area *hash, const struct area *parity)
+{
+	struct fec fec;
+	struct fec_layout l = {.roots = f->fec_roots,
+		.data = data,
+		.tree = area_file(hash),
+		.tree_at = area_offset(hash) + f->tree_offset - f->hash_offset};
+	find_rest(f, hash, parity, &l);
+	int r = verity_fec(&f->params, &l, &fec);
+	if (r < 0)
+		return r;
+	f->fec_size = fec_parity_size(&fec);
+	const struct file *device = area_existing(parity);
+	if (device && device->is_device &&
+		(f->fec_offset > device->size ||
+			f->fec_size > device->size - f->fec_offset))
+		return error_format("%s: %ju bytes of parity at offset %ju do not fit",
+			device->name, (uintmax_t)f->fec_size, (uintmax_t)f->fec_offset);
+	progress_begin("parity", fec_blocks(&fec) * fec.block_size);
+	r = fec_encode(&fec, area_file(parity), area_offset(parity), f->jobs);
+	progress_end();
+	return r;
+}
+
+static int open_parity(const struct verity_format *f, const struct file *data,
+	const struct area *hash, struct area *parity)
+{
+	if (!f->fec_path)
+		return 0;
+	int r = area_open(parity, f->fec_path, f->fec_offset,
+		f->fec_offset > 0 || path_is(f->fec_path, data), f->replace);
+	return r < 0 ? r : check_fec_room(f, data, hash, parity);
+}
+
+/* Between superblock and tree an existing file keeps what it has. */
+static int keep_gap(const struct verity_format *f, const struct area *a)
+{
+	uint8_t gap[MERKLE_BLOCK_MAX];
+	uint64_t from = f->hash_offset + VERITY_SUPERBLOCK_SIZE;
+	size_t n;
+	if (!f->superblock || a->kind != AREA_PART || f->tree_offset <= from)
+		return 0;
+	int r = file_read_some(
+		&a->existing, gap, (size_t)(f->tree_offset - from), from, &n);
+	return r < 0 ? r : file_write(&a->scratch, gap, n, VERITY_SUPERBLOCK_SIZE);
+}
+
+static int finish(struct verity_format *f, struct area *a, struct area *parity)
 {
 	int r = f->superblock && !f->uuid_given ? derive_uuid(f) : 0;
 	if (r == 0 && f->superblock) {
@@ -121,16 +217,21 @@ static int finish(struct verity_format *f, struct area *a)
 	}
 	/* A tree without blocks: the scratch file ends with the superblock's block. */
 	uint64_t size = f->tree_offset + f->tree_size - f->hash_offset;
+	if (r == 0)
+		r = keep_gap(f, a);
 	if (r == 0 && a->kind == AREA_PART && ftruncate(a->scratch.fd, (off_t)size) < 0)
 		r = error_errno(
 			"%s: cannot set the size of its temporary file", a->scratch.name);
+	/* The parity first: without a superblock it is nothing. */
+	if (r == 0 && f->fec_path)
+		r = area_commit(parity, f->fec_size);
 	return r < 0 ? r : area_commit(a, size);
 }
 
 int verity_format(struct verity_format *f)
 {
 	AUTO_FILE data = FILE_CLOSED;
-	AUTO_AREA area = AREA_CLOSED;
+	AUTO_AREA area = AREA_CLOSED, parity = AREA_CLOSED;
 	int r = file_open_image(&data, f->data_path, O_RDONLY);
 	if (r == 0 && !f->data_blocks_given)
 		r = verity_cover_all(&data, &f->params);
@@ -143,10 +244,14 @@ int verity_format(struct verity_format *f)
 	if (r == 0)
 		r = check_room(f, &data, area_existing(&area));
 	if (r == 0)
+		r = open_parity(f, &data, &area, &parity);
+	if (r == 0)
 		r = invalidate(f, &area);
 	if (r == 0)
 		r = verity_build(&f->params, &data, 0, area_file(&area),
 			area_offset(&area) + f->tree_offset - f->hash_offset, f->jobs,
 			f->root);
-	return r < 0 ? r : finish(f, &area);
+	if (r == 0 && f->fec_path)
+		r = build_parity(f, &data, &area, &parity);
+	return r < 0 ? r : finish(f, &area, &parity);
 }

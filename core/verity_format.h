@@ -20,6 +20,9 @@ struct verity_format {
 	bool superblock;
 	bool data_blocks_given; /* else params.data_blocks is what the data file has */
 	bool uuid_given;        /* else it is derived from the root hash */
+	const char *fec_path;   /* NULL: no parity */
+	uint64_t fec_offset;
+	unsigned fec_roots;
 	unsigned jobs;
 	/* in and out */
 	struct verity_params params;
@@ -27,9 +30,13 @@ struct verity_format {
 	uint8_t root[HASH_MAX_SIZE];
 	uint64_t tree_offset; /* in hash_path */
 	uint64_t tree_size;
+	uint64_t fec_size; /* of the parity, bytes */
 };
 
-/* Fails with nothing written, or nothing that would be taken for a hash area. */
+/*
+ * Fails with nothing written, or nothing that would be taken for a hash area. Hash area
+ * and parity, where they are new files, appear one after the other.
+ */
 int verity_format(struct verity_format *f);
 
 /* Sets data_blocks from the size of DATA, which must be a whole number of blocks. */
