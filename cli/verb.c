@@ -8,6 +8,7 @@
 
 const struct verb *const verbs[] = {
 	&verb_help,
+	&verb_boot,
 	&verb_key,
 	&verb_digest,
 	&verb_sign,

@@ -26,6 +26,7 @@ extern const struct verb verb_verity;
 extern const struct verb verb_inspect;
 extern const struct verb verb_verify;
 extern const struct verb verb_version;
+extern const struct verb verb_boot;
 
 /* All verbs, ending with NULL. */
 extern const struct verb *const verbs[];

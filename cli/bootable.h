@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_CLI_BOOTABLE_H
+#define CAIRN_CLI_BOOTABLE_H
+
+#include "core/file.h"
+
+/* What a direct kernel boot needs, taken out of a unified kernel image. */
+struct bootable {
+	struct file kernel;    /* in memory */
+	struct file initrd;    /* in memory; closed if the UKI has none */
+	struct buffer cmdline; /* without the end of line */
+	struct buffer origin;  /* "IMAGE:/EFI/Linux/NAME.efi", for messages */
+};
+
+#define BOOTABLE_EMPTY ((struct bootable){.kernel = FILE_CLOSED, .initrd = FILE_CLOSED})
+#define AUTO_BOOTABLE  __attribute__((cleanup(bootable_free))) struct bootable
+
+/*
+ * From the EFI system partition of the disk image F: the UKI in /EFI/Linux whose name is
+ * the highest version (boot counters left aside), as the boot loader would choose, else
+ * /EFI/BOOT/BOOTX64.EFI. Returns 0; 1 if the image has no such partition; -EINVAL,
+ * STATUS_FORMAT, if it has but nothing in it can be booted.
+ */
+int bootable_from_image(struct bootable *b, const struct file *f);
+
+/* From the UKI in the file PATH. */
+int bootable_from_uki(struct bootable *b, const char *path);
+
+void bootable_free(struct bootable *b);
+
+#endif

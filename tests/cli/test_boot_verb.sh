@@ -1,0 +1,177 @@
+# SPDX-License-Identifier: MIT
+# cairn boot: its options, what it refuses, and small guests that answer at once.
+. "$(dirname "$0")/../lib.sh"
+
+base=$CAIRN_TOP/build/base
+guest=$CAIRN_BUILD/tests/guest
+
+# The base tree's kernel and a guest of ours (tests/vm/guest.c), made once.
+kernel() {
+	local path
+	path=$(ls "$base"/tree/boot/vmlinuz-* 2>/dev/null | head -n 1)
+	[ -n "$path" ] || fail "there is no base tree: make base"
+	echo "$path"
+}
+
+initrd() {
+	local modules
+	mkdir -p "$guest"
+	modules=$(ls -d "$base"/tree/usr/lib/modules/*/kernel)
+	musl-gcc -static -Os -idirafter /usr/include -idirafter /usr/include/x86_64-linux-gnu \
+		-o "$guest/init" "$CAIRN_TOP/tests/vm/guest.c"
+	cp "$modules/drivers/block/virtio_blk.ko.xz" "$guest/module"
+	python3 - "$guest" <<-'END'
+		import os, sys
+		os.chdir(sys.argv[1])
+		out = b''
+		for name in 'init', 'module', 'TRAILER!!!':
+		    data = open(name, 'rb').read() if name[0] != 'T' else b''
+		    fields = 1, 0o100755, 0, 0, 1, 0, len(data), 0, 0, 0, 0, len(name) + 1, 0
+		    out += b'070701' + b''.join(b'%08x' % f for f in fields) + name.encode() + b'\0'
+		    out += b'\0' * (-len(out) % 4) + data
+		    out += b'\0' * (-len(out) % 4)
+		open('initrd', 'wb').write(out)
+	END
+	echo "$guest/initrd"
+}
+
+# boot WORDS [OPTION...] : the arguments of a boot of the small guest
+small() {
+	local words=$1
+	shift
+	echo "boot --quiet --kernel $(kernel) --initrd $guest/initrd --append quiet --append $words $* $T/disk.raw"
+}
+
+disk() {
+	truncate -s 8M disk.raw
+	printf 'untouched' >disk.raw
+	truncate -s 8M disk.raw
+	[ -e "$guest/initrd" ] && [ "$guest/initrd" -nt "$CAIRN_TOP/tests/vm/guest.c" ] || initrd >/dev/null
+}
+
+test_options() {
+	disk
+	expect 0 $cairn $(small hang --dry-run --memory 300 --smp 1)
+	grep -q -- '-smp 1 -m 300 .*readonly=on,file=.*/disk.raw' "$T/out"
+	! grep -q snapshot "$T/out"
+	expect 0 $cairn $(small hang --dry-run --snapshot --accel kvm)
+	grep -q -- '-accel kvm .*snapshot=on,file=.*/disk.raw' "$T/out"
+	expect 0 $cairn boot --uefi --dry-run disk.raw
+	grep -q -- 'unit=0,format=raw,readonly=on,.*unit=1,format=raw,snapshot=on' "$T/out"
+	refused 2 'one IMAGE' $cairn boot
+	refused 2 'one IMAGE' $cairn boot disk.raw disk.raw
+	refused 2 '--frobnicate is not known' $cairn boot --frobnicate disk.raw
+	refused 2 'auto, kvm or tcg' $cairn boot --accel fast disk.raw
+	refused 2 '--memory: 0 is not from 1' $cairn boot --memory 0 disk.raw
+	refused 2 "--timeout: '-5' is not a number" $cairn boot --timeout -5 disk.raw
+	refused 2 '--expect \(' $cairn boot --expect '(' disk.raw
+	refused 2 'do not apply' $cairn boot --uefi --append quiet disk.raw
+	refused 2 'exclude' $cairn boot --uki a --kernel b disk.raw
+	refused 2 'needs --kernel' $cairn boot --initrd a disk.raw
+}
+
+test_bad_images() {
+	disk
+	refused 1 'missing.raw: cannot open' $cairn boot missing.raw
+	mkfifo pipe
+	refused 5 'pipe: is a FIFO' $cairn boot pipe
+	refused 5 'disk.raw: ' $cairn boot disk.raw
+	: >empty.raw
+	refused 5 'empty.raw: ' $cairn boot empty.raw
+	echo text >some.efi
+	refused 5 'some.efi: ' $cairn boot --uki some.efi disk.raw
+	sfdisk -q disk.raw <<-'END'
+		label: gpt
+		size=2MiB
+	END
+	refused 5 'no EFI system partition, and there is no .*/disk.efi' $cairn boot "$T/disk.raw"
+}
+
+test_qcow2_may_not_name_other_files() {
+	disk
+	qemu-img create -q -f qcow2 plain.qcow2 8M
+	qemu-img create -q -f qcow2 -b "$T/disk.raw" -F raw backed.qcow2
+	qemu-img create -q -f qcow2 -o data_file=secret,data_file_raw=on data.qcow2 8M
+	local options
+	options="--dry-run --kernel $(kernel)"
+	expect 0 $cairn boot $options plain.qcow2
+	grep -q 'format=qcow2' "$T/out"
+	refused 5 'backed.qcow2: offset 8: .*backing file' $cairn boot $options backed.qcow2
+	refused 5 'data.qcow2: offset 72: .*data file' $cairn boot $options data.qcow2
+}
+
+test_the_line_decides() {
+	disk
+	expect 0 $cairn $(small hang --timeout 120 --expect '^guest:.up$')
+	expect 1 $cairn $(small halt --timeout 120 --expect 'guest:.down')
+	grep -q "ended without saying 'guest:.down'" "$T/err"
+	expect 0 $cairn $(small halt --timeout 120)
+	grep -q 'guest:.* up' "$T/out"
+	expect 1 $cairn $(small crash --timeout 120)
+	grep -q "disk.raw: the guest's kernel panicked" "$T/err"
+}
+
+test_time_runs_out() {
+	disk
+	expect 9 $cairn $(small hang --timeout 2 --expect never)
+	grep -q "did not say 'never' within 2 s" "$T/err"
+	expect 9 $cairn $(small hang --timeout 2)
+}
+
+test_the_image_is_never_written() {
+	disk
+	local before
+	before=$(sha256sum <disk.raw)
+	expect 0 $cairn $(small disk,hang --timeout 120 --expect writing.was.refused)
+	[ "$(sha256sum <disk.raw)" = "$before" ]
+	expect 0 $cairn $(small disk,hang --timeout 120 --snapshot --expect writing.worked)
+	[ "$(sha256sum <disk.raw)" = "$before" ]
+	qemu-img convert -f raw -O qcow2 disk.raw disk.qcow2
+	before=$(sha256sum <disk.qcow2)
+	expect 0 $cairn $(small disk,hang --timeout 120 --snapshot --expect writing.worked | sed 's/disk.raw$/disk.qcow2/')
+	[ "$(sha256sum <disk.qcow2)" = "$before" ]
+}
+
+test_a_signal_ends_all() {
+	disk
+	: >out
+	$cairn $(small hang --timeout 120) >out 2>err &
+	local pid=$! child n
+	for n in $(seq 600); do
+		grep -q 'guest:' out && break
+		sleep 0.2
+	done
+	child=$(pgrep -P $pid)
+	kill -TERM $pid
+	wait $pid && fail "it ended well" || [ $? = 143 ]
+	for n in $(seq 50); do
+		[ -e "/proc/$child" ] || return 0
+		sleep 0.1
+	done
+	fail "QEMU is still there"
+}
+
+# On a terminal: typed lines reach the guest, Ctrl-] ends it, the settings come back.
+test_terminal() {
+	disk
+	python3 - $cairn $(small echo,hang --timeout 120) <<-'END'
+		import os, pty, subprocess, sys, termios, time
+		master, slave = pty.openpty()
+		before = termios.tcgetattr(slave)
+		child = subprocess.Popen(sys.argv[1:], stdin=slave, stdout=slave, stderr=slave)
+		said = b''
+		def wait(text):
+		    global said
+		    while text not in said:
+		        said += os.read(master, 4096)
+		wait(b'\x1b[0m up')
+		assert termios.tcgetattr(slave) != before, 'the terminal is not raw'
+		os.write(master, b'hello\r')
+		wait(b'guest: heard hello')
+		os.write(master, b'\x1d')
+		assert child.wait(60) == 0, child.returncode
+		assert termios.tcgetattr(slave) == before, 'the terminal stays raw'
+	END
+}
+
+run_tests "$@"
