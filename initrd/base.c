@@ -33,23 +33,37 @@ struct search {
 	uint64_t refused_ms;         /* when; 0: none was */
 };
 
+/* As vouch_parse, of one partition. */
+static int read_signature(const struct disk_pair *pair, const struct disk_part *part,
+	const char *root_hash, struct buffer *pkcs7)
+{
+	BUFFER partition = {0};
+	size_t size = part->size < VOUCH_MAX_SIZE ? (size_t)part->size : VOUCH_MAX_SIZE;
+	int r = buffer_append_zeros(&partition, size);
+	if (r == 0)
+		r = file_read(&pair->disk, partition.data, size, part->offset);
+	return r < 0 ? r
+		     : vouch_parse(buffer_span(&partition), pair->disk.name, root_hash,
+			       pkcs7);
+}
+
 /*
- * Puts the signature where the verity target looks for it. Returns 0, or 1 if the image
- * is not signed. A partition that is there but malformed is an error, not a missing one.
+ * Puts the signature where the verity target looks for it. Returns 0, or 1 if the disk
+ * has none for this root hash. One that is malformed may belong to a version that was
+ * being written when the power failed: it must not stop the others.
  */
 static int offer_signature(const struct disk_pair *pair, const char *root_hash)
 {
-	BUFFER partition = {0}, pkcs7 = {0};
-	if (!pair->has_signature)
-		return 1;
-	size_t size = pair->signature.size < VOUCH_MAX_SIZE ? (size_t)pair->signature.size
-							    : VOUCH_MAX_SIZE;
-	int r = buffer_append_zeros(&partition, size);
-	if (r == 0)
-		r = file_read(&pair->disk, partition.data, size, pair->signature.offset);
-	if (r == 0)
-		r = vouch_parse(
-			buffer_span(&partition), pair->disk.name, root_hash, &pkcs7);
+	BUFFER pkcs7 = {0};
+	int r = 1;
+	for (size_t i = 0; r == 1 && i < pair->n_signatures; i++) {
+		pkcs7.size = 0;
+		r = read_signature(pair, &pair->signatures[i], root_hash, &pkcs7);
+		if (r < 0) {
+			note("passed over: %s", error_text());
+			r = 1;
+		}
+	}
 	if (r)
 		return r;
 	if (syscall(SYS_add_key, "user", KEY_NAME, pkcs7.data, pkcs7.size,

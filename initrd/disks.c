@@ -14,6 +14,7 @@
 
 #include "core/dps.h"
 #include "core/hex.h"
+#include "initrd/fail.h"
 
 #define DISKS_MAX 256
 #define SYSFS_UNIT                                                          \
@@ -144,11 +145,10 @@ static int get_pair(const struct disk_wanted *wanted, const char *name,
 		r = get_part(&pair->disk, name, hash, &pair->hash);
 	for (size_t i = 0; r == 0 && i < gpt->n_partitions; i++) {
 		const struct gpt_partition *p = &gpt->partitions[i];
-		if (memcmp(p->type, wanted->signature, 16) != 0 || pair->has_signature)
-			continue;
-		pair->signature =
-			(struct disk_part){.offset = p->offset, .size = p->size};
-		pair->has_signature = true;
+		if (!memcmp(p->type, wanted->signature, 16) &&
+			pair->n_signatures < DISK_SIGNATURES_MAX)
+			pair->signatures[pair->n_signatures++] =
+				(struct disk_part){.offset = p->offset, .size = p->size};
 	}
 	return r < 0 ? r : 1;
 }
@@ -182,7 +182,7 @@ static int search_disk(const char *name, const struct disk_wanted *wanted,
 	if (r == 1)
 		return try(context, &pair);
 	if (r < 0)
-		error_clear();
+		note("passed over: %s", error_text());
 	disk_pair_free(&pair);
 	return 0;
 }

@@ -13,11 +13,15 @@ struct disk_part {
 	char name[40];         /* "vda2" */
 };
 
+#define DISK_SIGNATURES_MAX 16
+
 /* A disk that has both halves of the root hash as partition UUIDs. */
 struct disk_pair {
 	struct file disk; /* open for reading */
-	struct disk_part data, hash, signature;
-	bool has_signature; /* there is a partition of that type */
+	struct disk_part data, hash;
+	struct disk_part
+		signatures[DISK_SIGNATURES_MAX]; /* of all versions on the disk */
+	size_t n_signatures;
 };
 
 /* What to look for: UUIDs in RFC order. */

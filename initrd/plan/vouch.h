@@ -14,8 +14,8 @@
 
 /*
  * Appends the PKCS#7 in DER that PARTITION holds for ROOT_HASH. Returns 0; 1 if the
- * partition is all zeros (not signed); STATUS_FORMAT if it is malformed, or made for
- * another root hash (NAME is for messages).
+ * partition is all zeros (not signed) or made for another root hash; STATUS_FORMAT if it
+ * is malformed (NAME is for messages).
  */
 int vouch_parse(struct span partition, const char *name, const char *root_hash,
 	struct buffer *pkcs7);

@@ -119,7 +119,7 @@ qemu() {
 	local limit=$1 line=$2 image drives=() n=0
 	shift 2
 	for image; do
-		drives+=(-drive "if=none,id=d$n,format=raw,file=$image,snapshot=on"
+		drives+=(-drive "if=none,id=d$n,format=raw,file=$image,snapshot=on${drive_options:-}"
 			-device "virtio-blk-pci,drive=d$n${disk_options:-}")
 		n=$((n + 1))
 	done

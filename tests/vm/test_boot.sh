@@ -16,6 +16,7 @@ test_verified_boot() {
 	says 'MARKER write /written: Read-only file system'
 	says 'MARKER list /proc/self/fd: 0 1 2 3'
 	says 'MARKER read /usr/data: good'
+	sed -n 's/^MARKER state: //p' serial | python3 -m json.tool >state.json
 	grep -a 'milliseconds' serial
 	ls -l initrd
 

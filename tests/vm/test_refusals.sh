@@ -86,6 +86,15 @@ test_missing_partition() {
 	says 'Kernel panic'
 }
 
+# A disk that takes minutes to answer: the init hangs in the kernel, and is ended all the same.
+test_disk_that_hangs() {
+	start
+	initrd erofs "roothash=$roothash cairn.wait=5 cairn.timeout=8" initrd
+	drive_options=,throttling.iops-total=1 \
+		boot "roothash=$roothash cairn.wait=5 cairn.timeout=8 $console" disk
+	stopped 'time-out: no real init after 8 s'
+}
+
 test_command_lines() {
 	start
 	boot "$line roothash=$roothash" disk
