@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/interrupt.h"
 #include "core/path.h"
 
 /* Fills in what is known of an open descriptor; the kind was checked before. */
@@ -202,8 +203,10 @@ int file_slurp_fd(int fd, const char *name, size_t limit, struct buffer *b)
 		if (r < 0)
 			return r;
 		ssize_t n = read(fd, b->data + b->size, 65536);
-		if (n < 0 && errno == EINTR)
+		if (n < 0 && errno == EINTR && (r = interrupt_check()) == 0)
 			continue;
+		if (r < 0)
+			return r;
 		if (n < 0)
 			return error_errno("%s: cannot read", name);
 		b->size += (size_t)n;
@@ -235,6 +238,9 @@ int file_lock(const struct file *f, int operation, unsigned timeout_ms)
 	int64_t deadline = now_ms() + timeout_ms;
 	/* flock(2) has no time-out and an alarm would belong to the whole process. */
 	while (flock(f->fd, operation | LOCK_NB) < 0) {
+		int r = interrupt_check();
+		if (r < 0)
+			return r;
 		if (errno == EINTR)
 			continue;
 		if (errno != EWOULDBLOCK)

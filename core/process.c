@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "core/file.h"
+#include "core/interrupt.h"
 #include "core/resource.h"
 
 #define DEFAULT_PATH "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -201,23 +202,38 @@ static int judge(const struct child *child, int status)
 	return 0;
 }
 
-int process_finish(struct child *child, int timeout_ms)
+/* Waits for the child to end, unless a signal to us comes first. */
+static int await(struct child *child, int timeout_ms, int *status)
 {
 	struct pollfd wait = {.fd = child->pidfd, .events = POLLIN};
-	int ready = 1, status, r;
+	int ready = 1, r = 0;
 	if (timeout_ms >= 0)
 		while ((ready = poll(&wait, 1, timeout_ms)) < 0 && errno == EINTR)
-			;
-	if (ready == 0) {
-		r = error_set(STATUS_TIMEOUT, ETIMEDOUT, "%s: did not end within %d ms",
-			child->program, timeout_ms);
+			if ((r = interrupt_check()) < 0)
+				return r;
+	if (ready == 0)
+		return error_set(STATUS_TIMEOUT, ETIMEDOUT,
+			"%s: did not end within %d ms", child->program, timeout_ms);
+	while (waitpid(child->pid, status, 0) < 0) {
+		if (errno != EINTR)
+			return error_errno("%s: cannot wait for it", child->program);
+		if ((r = interrupt_check()) < 0)
+			return r;
+	}
+	return 0;
+}
+
+int process_finish(struct child *child, int timeout_ms)
+{
+	int status, r = await(child, timeout_ms, &status);
+	if (r < 0) {
 		process_kill(child);
 		return r;
 	}
-	while ((r = waitpid(child->pid, &status, 0)) < 0 && errno == EINTR)
-		;
-	r = r < 0 ? error_errno("%s: cannot wait for it", child->program)
-		  : judge(child, status);
+	r = judge(child, status);
+	/* A terminal interrupts the child as well as us; that is the cause, then. */
+	if (r < 0 && interrupt_check() < 0)
+		r = -EINTR;
 	close_if(child->pidfd);
 	close_if(child->output);
 	close_if(child->errors);
