@@ -2,7 +2,6 @@
 #include "builder/bundle.h"
 
 #include <errno.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,8 +66,6 @@ static int open_device(struct bundle *b, const struct bundle_options *o)
 int bundle_open(struct bundle *b, const struct bundle_options *o)
 {
 	*b = BUNDLE_CLOSED;
-	for (int i = 0; i < BUNDLE_N; i++)
-		b->items[i] = OUTPUT_CLOSED;
 	struct stat st;
 	int r = 0;
 	if (stat(o->path, &st) == 0 && S_ISBLK(st.st_mode))
@@ -156,29 +153,11 @@ int bundle_sum(struct bundle *b)
 	return r < 0 ? r : bundle_put(b, BUNDLE_SUMS, buffer_span(&sums));
 }
 
-static int commit_all(struct bundle *b)
-{
-	int r = 0;
-	for (int i = 0; r == 0 && i < BUNDLE_N; i++)
-		if (b->wanted[i])
-			r = output_commit(&b->items[i]);
-	return r;
-}
-
 int bundle_commit(struct bundle *b)
 {
 	if (b->device.fd >= 0)
 		return device_finish(&b->device);
-	/* The slow part first, so that the names change within moments of each other. */
-	for (int i = 0; i < BUNDLE_N; i++)
-		if (b->wanted[i] && fsync(b->items[i].file.fd) < 0)
-			return error_errno("%s: cannot flush", b->items[i].path);
-	sigset_t all, before;
-	sigfillset(&all);
-	pthread_sigmask(SIG_BLOCK, &all, &before);
-	int r = commit_all(b);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return r;
+	return output_commit_all(b->items, BUNDLE_N);
 }
 
 void bundle_close(struct bundle *b)

@@ -28,8 +28,10 @@ struct bundle {
 	struct file device; /* the image, if it is a block device */
 };
 
-#define BUNDLE_CLOSED ((struct bundle){.device = FILE_CLOSED})
-#define AUTO_BUNDLE   __attribute__((cleanup(bundle_close))) struct bundle
+#define BUNDLE_CLOSED     \
+	((struct bundle){ \
+		.items = {[0 ... BUNDLE_N - 1] = OUTPUT_CLOSED}, .device = FILE_CLOSED})
+#define AUTO_BUNDLE __attribute__((cleanup(bundle_close))) struct bundle
 
 struct bundle_options {
 	const char *path; /* of the image; a block device is written to directly */

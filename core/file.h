@@ -47,7 +47,7 @@ int file_read_some(
 
 /*
  * Copies SIZE bytes. With SKIP_ZEROS blocks of zeros are not written: the target must
- * already be zero there, as a new file is.
+ * already be zero there, as a new file is. progress_add is told of the bytes done.
  */
 int file_copy(const struct file *from, uint64_t from_offset, const struct file *to,
 	uint64_t to_offset, uint64_t size, bool skip_zeros);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/fs.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -72,11 +73,9 @@ static int give_name(struct output *o, const char *name)
 	return linkat(AT_FDCWD, self, o->dirfd, name, AT_SYMLINK_FOLLOW);
 }
 
-int output_commit(struct output *o)
+/* Gives the file its name, for good only when the directory is flushed. */
+static int place(struct output *o)
 {
-	const char *base = path_base(o->path);
-	if (fsync(o->file.fd) < 0)
-		return error_errno("%s: cannot flush", o->path);
 	int r = check_target(o->dirfd, o->path, o->replace);
 	if (r < 0)
 		return r;
@@ -89,12 +88,35 @@ int output_commit(struct output *o)
 			return error_errno("%s: cannot put in place", o->path);
 		strcpy(o->temporary, name);
 	}
-	if (give_name(o, base) < 0)
+	if (give_name(o, path_base(o->path)) < 0)
 		return error_errno("%s: cannot put in place", o->path);
 	o->temporary[0] = 0;
-	if (fsync(o->dirfd) < 0)
-		return error_errno("%s: cannot flush its directory", o->path);
 	return 0;
+}
+
+int output_commit(struct output *o)
+{
+	return output_commit_all(o, 1);
+}
+
+int output_commit_all(struct output *outputs, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (outputs[i].path && fsync(outputs[i].file.fd) < 0)
+			return error_errno("%s: cannot flush", outputs[i].path);
+	sigset_t all, before;
+	sigfillset(&all);
+	pthread_sigmask(SIG_BLOCK, &all, &before);
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (outputs[i].path)
+			r = place(&outputs[i]);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (outputs[i].path && fsync(outputs[i].dirfd) < 0)
+			r = error_errno(
+				"%s: cannot flush its directory", outputs[i].path);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	return r;
 }
 
 void output_close(struct output *o)

@@ -31,6 +31,12 @@ int output_open(struct output *o, const char *path, mode_t mode, bool replace);
 /* Flushes and puts the file in place; the struct stays open for reading. */
 int output_commit(struct output *o);
 
+/*
+ * The same for N files that belong together: all are flushed first, and then put in place
+ * within a moment, in this order, with signals held off. Those not open are left out.
+ */
+int output_commit_all(struct output *outputs, size_t n);
+
 /* Discards what was not committed; may be called twice. */
 void output_close(struct output *o);
 
