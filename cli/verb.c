@@ -7,6 +7,7 @@
 #include "core/buffer.h"
 
 const struct verb *const verbs[] = {
+	&verb_build,
 	&verb_help,
 	&verb_boot,
 	&verb_key,

@@ -1,0 +1,358 @@
+/* SPDX-License-Identifier: MIT */
+#include "builder/image.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "builder/image_work.h"
+#include "builder/os_release.h"
+#include "core/hex.h"
+#include "core/interrupt.h"
+#include "core/json.h"
+#include "core/progress.h"
+#include "core/signature.h"
+
+static void image_free(struct image *im)
+{
+	if (im->o->key)
+		signer_free(&im->signer);
+	tree_free(&im->tree);
+	kernel_free(&im->kernel);
+	free(im->id);
+	free(im->version);
+	file_close(&im->scratch);
+	file_close(&im->esp);
+	struct buffer *buffers[] = {&im->os_release, &im->cmdline, &im->initrd, &im->stub,
+		&im->loader, &im->uki, &im->signature};
+	for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
+		buffer_free(buffers[i]);
+	bundle_close(&im->bundle);
+	json_object_put(im->manifest);
+}
+
+/* ---- what goes in ---------------------------------------------------------------- */
+
+/* The option if given, else the first of the two keys of os-release, else OTHERWISE. */
+static int choose(const struct image *im, const char *option, const char *key,
+	const char *second, const char *otherwise, char **value)
+{
+	struct span text = buffer_span(&im->os_release);
+	*value = NULL;
+	int r = 0;
+	if (!option)
+		r = os_release_get(text, key, value);
+	if (r == 0 && !option && !*value)
+		r = os_release_get(text, second, value);
+	if (r == 0 && !*value && !(*value = strdup(option ? option : otherwise)))
+		r = error_memory();
+	return r;
+}
+
+static int name_image(struct image *im)
+{
+	const struct image_options *o = im->o;
+	BUFFER text = {0};
+	int r = os_release_read(&im->tree, &im->os_release);
+	if (r == 0)
+		r = choose(im, o->id, "IMAGE_ID", "ID", "linux", &im->id);
+	if (r == 0)
+		r = choose(
+			im, o->version, "IMAGE_VERSION", "VERSION_ID", "0", &im->version);
+	if (r < 0)
+		return r;
+	im->identity = (struct identity){
+		.id = im->id, .version = im->version, .seed = o->seed ? o->seed : ""};
+	if ((r = identity_check(&im->identity)) < 0)
+		return r;
+	r = os_release_amend(buffer_span(&im->os_release), im->id, im->version, &text);
+	buffer_free(&im->os_release);
+	im->os_release = text;
+	text = (struct buffer){0};
+	return r;
+}
+
+/* SOURCE_DATE_EPOCH, or the newest time in the tree: never the time of day. */
+static int choose_epoch(struct image *im)
+{
+	const char *text = getenv("SOURCE_DATE_EPOCH");
+	if (text) {
+		char *end;
+		errno = 0;
+		im->epoch = strtoll(text, &end, 10);
+		if (!*text || *end || errno || im->epoch < 0 || strspn(text, " \t\n"))
+			return error_usage(
+				"SOURCE_DATE_EPOCH '%s': not a number of seconds", text);
+		return 0;
+	}
+	im->epoch = 0;
+	for (size_t i = 0; i < im->tree.n_entries; i++)
+		if (im->tree.entries[i].mtime > im->epoch)
+			im->epoch = im->tree.entries[i].mtime;
+	return 0;
+}
+
+static int check_options(const struct image_options *o)
+{
+	if (!o->key != !o->certificate)
+		return error_usage("a key and its certificate are given together");
+	if (o->usr && o->overlay && strcmp(o->overlay, "none"))
+		return error_usage("a /usr image has no overlay");
+	return 0;
+}
+
+static int gather(struct image *im)
+{
+	const struct image_options *o = im->o;
+	const struct bundle_options outputs = {.path = o->output,
+		.replace = o->force,
+		.qcow2 = o->qcow2,
+		.lock_timeout_ms = o->lock_timeout_ms};
+	int r = check_options(o);
+	if (r == 0 && o->key)
+		r = signer_load(&im->signer, o->key, o->certificate, PURPOSE_ROOT);
+	if (r == 0)
+		r = bundle_open(&im->bundle, &outputs);
+	if (r == 0)
+		r = tree_load(
+			&im->tree, o->tree, im->bundle.device.fd < 0 ? o->output : NULL);
+	if (r == 0)
+		r = name_image(im);
+	if (r == 0)
+		r = choose_epoch(im);
+	return r < 0 ? r : kernel_find(&im->tree, &im->kernel);
+}
+
+/* ---- file system and hash tree ---------------------------------------------------- */
+
+static int open_scratch(const struct image *im, struct file *f)
+{
+	if (im->bundle.device.fd < 0)
+		return file_scratch(f, im->o->output);
+	const char *directory = getenv("TMPDIR");
+	char *path;
+	if (asprintf(&path, "%s/cairn", directory ? directory : "/var/tmp") < 0)
+		return error_memory();
+	int r = file_scratch(f, path);
+	free(path);
+	return r;
+}
+
+static int make_filesystem(struct image *im)
+{
+	const struct image_options *o = im->o;
+	struct filesystem_options f = {.type = o->fs,
+		.subtree = o->usr ? "usr" : NULL,
+		.compress = o->compress,
+		.epoch = im->epoch,
+		.jobs = o->jobs,
+		.scratch = im->bundle.device.fd < 0 ? o->output : NULL};
+	/* The same for all versions: ext4 mixes it into every checksum. */
+	int r = identity_uuid(&im->identity, o->usr ? "usr" : "root", false, f.uuid);
+	if (r == 0)
+		r = open_scratch(im, &im->scratch);
+	if (r == 0)
+		r = filesystem_make(&im->tree, &f, &im->scratch, &im->filesystem);
+	return r;
+}
+
+static int make_verity(struct image *im)
+{
+	struct verity_params *p = &im->verity;
+	*p = VERITY_DEFAULTS;
+	p->data_blocks = im->filesystem.size / p->data_block_size;
+	p->salt_size = IDENTITY_SALT_SIZE;
+	int r = identity_salt(&im->identity, p->salt);
+	if (r == 0)
+		r = identity_uuid(&im->identity, "verity", true, p->uuid);
+	if (r == 0)
+		r = verity_check_params(p);
+	im->hash_offset = im->filesystem.size;
+	uint64_t tree = 0, size = 0;
+	if (r == 0)
+		r = verity_tree_offset(p, im->hash_offset, &tree);
+	if (r == 0)
+		r = verity_tree_size(p, &size);
+	if (r < 0)
+		return r;
+	uint8_t superblock[VERITY_SUPERBLOCK_SIZE];
+	verity_superblock_write(p, superblock);
+	im->hash_size = tree + size - im->hash_offset;
+	if (ftruncate(im->scratch.fd, (off_t)(tree + size)) < 0)
+		return error_errno("%s: cannot grow", im->scratch.name);
+	im->scratch.size = tree + size;
+	r = file_write(&im->scratch, superblock, sizeof superblock, im->hash_offset);
+	progress_begin("hashing", im->filesystem.size);
+	if (r == 0)
+		r = verity_build(
+			p, &im->scratch, 0, &im->scratch, tree, im->o->jobs, im->root);
+	progress_end();
+	hex_encode(im->root, sizeof im->root, im->root_hex);
+	return r;
+}
+
+static int make_signature(struct image *im)
+{
+	AUTO_SIGNATURE s = {0};
+	if (!im->o->key)
+		return signature_partition(NULL, &im->signature);
+	int r = signature_make(&s, &im->signer, im->root_hex);
+	return r < 0 ? r : signature_partition(&s, &im->signature);
+}
+
+/* ---- partitions ------------------------------------------------------------------- */
+
+static int label(struct layout_part *p, const struct identity *i, const char *suffix)
+{
+	int n = snprintf(p->label, sizeof p->label, "%s_%s%s", i->id, i->version, suffix);
+	return n < 0 || (size_t)n >= sizeof p->label
+		       ? error_usage("%s_%s%s: too long for a partition label", i->id,
+				 i->version, suffix)
+		       : 0;
+}
+
+static int plan_parts(struct image *im)
+{
+	const struct identity *i = &im->identity;
+	const char *arch = im->kernel.architecture;
+	bool usr = im->o->usr;
+	struct layout_part *p = im->layout.parts;
+	im->layout.n_parts = IMAGE_N_PARTS;
+	p[IMAGE_ESP] = (struct layout_part){
+		.type = dps_find(DPS_ESP, arch), .size = im->esp_size, .label = "esp"};
+	p[IMAGE_DATA] = (struct layout_part){.read_only = true,
+		.type = dps_find(usr ? DPS_USR : DPS_ROOT, arch),
+		.size = im->filesystem.size};
+	p[IMAGE_HASH] = (struct layout_part){.read_only = true,
+		.type = dps_find(usr ? DPS_USR_VERITY : DPS_ROOT_VERITY, arch),
+		.size = im->hash_size};
+	p[IMAGE_SIGNATURE] = (struct layout_part){.read_only = true,
+		.type = dps_find(usr ? DPS_USR_SIG : DPS_ROOT_SIG, arch),
+		.size = im->signature.size};
+	memcpy(p[IMAGE_DATA].uuid, im->root, 16);
+	memcpy(p[IMAGE_HASH].uuid, im->root + 16, 16);
+	int r = identity_uuid(i, "disk", true, im->layout.disk_uuid);
+	if (r == 0)
+		r = identity_uuid(i, "esp", true, p[IMAGE_ESP].uuid);
+	if (r == 0)
+		r = identity_uuid(i, "signature", true, p[IMAGE_SIGNATURE].uuid);
+	if (r == 0)
+		r = label(&p[IMAGE_DATA], i, "");
+	if (r == 0)
+		r = label(&p[IMAGE_HASH], i, "_verity");
+	if (r == 0)
+		r = label(&p[IMAGE_SIGNATURE], i, "_verity_sig");
+	return r < 0 ? r : layout_place(&im->layout, im->o->size);
+}
+
+/* On a disk, what an earlier use left behind each partition is erased as well. */
+static int erase_gaps(const struct image *im)
+{
+	BUFFER zeros = {0};
+	int r = buffer_append_zeros(&zeros, LAYOUT_ALIGNMENT);
+	const struct layout *l = &im->layout;
+	for (size_t i = 0; r == 0 && i < l->n_parts; i++) {
+		uint64_t end = l->parts[i].offset + l->parts[i].size;
+		uint64_t next;
+		if (u64_align(end, LAYOUT_ALIGNMENT, &next))
+			break;
+		if (next > end)
+			r = file_write(&im->bundle.device, zeros.data,
+				(size_t)(next - end), end);
+	}
+	return r;
+}
+
+static int write_parts(const struct image *im)
+{
+	const struct file *f = bundle_image(&im->bundle);
+	const struct layout_part *p = im->layout.parts;
+	bool fresh = !f->is_device;
+	progress_begin("writing", im->esp_size + im->filesystem.size + im->hash_size);
+	int r = file_copy(&im->esp, 0, f, p[IMAGE_ESP].offset, im->esp_size, fresh);
+	if (r == 0)
+		r = file_copy(&im->scratch, 0, f, p[IMAGE_DATA].offset,
+			im->filesystem.size, fresh);
+	if (r == 0)
+		r = file_copy(&im->scratch, im->hash_offset, f, p[IMAGE_HASH].offset,
+			im->hash_size, fresh);
+	progress_end();
+	if (r == 0)
+		r = file_write(f, im->signature.data, im->signature.size,
+			p[IMAGE_SIGNATURE].offset);
+	if (r == 0 && !fresh)
+		r = erase_gaps(im);
+	return r < 0 ? r : layout_write(&im->layout, f);
+}
+
+static int assemble(struct image *im)
+{
+	int r = plan_parts(im);
+	if (r == 0)
+		r = bundle_begin(&im->bundle, im->layout.size);
+	if (r == 0)
+		r = write_parts(im);
+	return r < 0 ? r : bundle_convert(&im->bundle);
+}
+
+static int put_artifacts(struct image *im)
+{
+	struct bundle *b = &im->bundle;
+	BUFFER line = {0}, text = {0};
+	int r = image_make_manifest(im);
+	if (r == 0)
+		r = buffer_printf(&line, "%s\n", im->root_hex);
+	if (r == 0)
+		r = bundle_put(b, BUNDLE_ROOTHASH, buffer_span(&line));
+	if (r == 0)
+		r = bundle_put(b, BUNDLE_EFI, buffer_span(&im->uki));
+	if (r == 0)
+		r = bundle_put(b, BUNDLE_VMLINUZ, buffer_span(&im->kernel.image));
+	if (r == 0)
+		r = bundle_put(b, BUNDLE_INITRD, buffer_span(&im->initrd));
+	if (r == 0)
+		r = json_save(im->manifest, &text);
+	if (r == 0)
+		r = bundle_put(b, BUNDLE_MANIFEST, buffer_span(&text));
+	return r < 0 ? r : bundle_sum(b);
+}
+
+static int commit(struct image *im)
+{
+	return bundle_commit(&im->bundle);
+}
+
+static int (*const steps[])(struct image *im) = {
+	gather,
+	image_prepare_boot,
+	make_filesystem,
+	make_verity,
+	image_make_boot,
+	make_signature,
+	assemble,
+	put_artifacts,
+	commit,
+};
+
+int image_build(const struct image_options *options, json_object **manifest)
+{
+	struct image *im = calloc(1, sizeof *im);
+	if (!im)
+		return error_memory();
+	im->o = options;
+	im->tree = TREE_EMPTY;
+	im->scratch = im->esp = FILE_CLOSED;
+	im->bundle = BUNDLE_CLOSED;
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++) {
+		r = interrupt_check();
+		if (r == 0)
+			r = steps[i](im);
+	}
+	*manifest = r == 0 ? json_object_get(im->manifest) : NULL;
+	image_free(im);
+	free(im);
+	return r;
+}
