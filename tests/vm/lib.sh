@@ -114,13 +114,14 @@ initrd() {
 }
 
 # qemu LIMIT COMMAND-LINE DISK... : boots $T/initrd with the disks; the console is in
-# $T/serial.
+# $T/serial. What kind of disks: $disk_device, behind $controller if that is set.
 qemu() {
 	local limit=$1 line=$2 image drives=() n=0
 	shift 2
+	[ -z "${controller:-}" ] || drives+=(-device "$controller")
 	for image; do
 		drives+=(-drive "if=none,id=d$n,format=raw,file=$image,snapshot=on${drive_options:-}"
-			-device "virtio-blk-pci,drive=d$n${disk_options:-}")
+			-device "${disk_device:-virtio-blk-pci},drive=d$n${disk_options:-}")
 		n=$((n + 1))
 	done
 	exec timeout -k 5 "$limit" qemu-system-x86_64 -M q35 -accel "$CAIRN_ACCEL" -smp 1 \

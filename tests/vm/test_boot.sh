@@ -20,11 +20,13 @@ test_verified_boot() {
 	grep -a 'milliseconds' serial
 	ls -l initrd
 
-	# The same disk, one byte of a file: the file cannot be read, all else can.
+	# The same disk behind SCSI, one byte of a file: that cannot be read, all else can.
 	flip disk $((2048 * 512 + $(offset_of data "$(sed -n 60000,60020p tree/usr/data)")))
 	initrd erofs "roothash=$roothash cairn.verity=eio" initrd
-	boot "roothash=$roothash cairn.verity=eio $console" disk
+	controller=virtio-scsi-pci disk_device=scsi-hd \
+		boot "roothash=$roothash cairn.verity=eio $console" disk
 	booted
+	says 'MARKER state:   "disk": "/dev/sda"'
 	says 'MARKER read /usr/data: I/O error|MARKER read /usr/data: Input/output error'
 	says 'verity: .* data block [0-9]+ is corrupted'
 	says 'MARKER state:   "onCorruption": "eio"'
@@ -59,10 +61,11 @@ test_duplicate_that_verifies_is_taken() {
 	says 'metadata block .* is corrupted'
 }
 
+# On a SATA disk, with the drivers for clouds.
 test_usr_image() {
 	tree tree && filesystem erofs tree/usr data && disk usr data disk
-	initrd erofs "usrhash=$roothash init=/usr/lib/init" initrd
-	boot "usrhash=$roothash init=/usr/lib/init $console" disk
+	drivers=cloud initrd erofs "usrhash=$roothash init=/usr/lib/init" initrd
+	disk_device=ide-hd boot "usrhash=$roothash init=/usr/lib/init $console" disk
 	booted
 	says 'MARKER mount: /dev/dm-0 /usr erofs ro'
 	says 'MARKER mount: tmpfs / tmpfs rw'
