@@ -175,19 +175,27 @@ static int put_beside(const struct signing *s, struct bundle *b)
 	return r < 0 || !b->wanted[BUNDLE_SUMS] ? r : bundle_sum(b);
 }
 
+static int fill(const struct signing *s, struct bundle *b)
+{
+	int r = copy_image(&s->file, b);
+	if (r == 0)
+		r = write_signature(s, bundle_image(b));
+	if (r == 0)
+		r = replace_programs(s, bundle_image(b));
+	return r < 0 ? r : put_beside(s, b);
+}
+
 int signing_save(struct signing *s)
 {
-	AUTO_BUNDLE b = BUNDLE_CLOSED;
+	struct bundle b;
 	const struct bundle_options options = {
 		.path = s->file.name, .replace = true, .existing = true};
 	int r = bundle_open(&b, &options);
+	if (r < 0)
+		return r;
+	r = fill(s, &b);
 	if (r == 0)
-		r = copy_image(&s->file, &b);
-	if (r == 0)
-		r = write_signature(s, bundle_image(&b));
-	if (r == 0)
-		r = replace_programs(s, bundle_image(&b));
-	if (r == 0)
-		r = put_beside(s, &b);
-	return r < 0 ? r : bundle_commit(&b);
+		r = bundle_commit(&b);
+	bundle_close(&b);
+	return r;
 }
