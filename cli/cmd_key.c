@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
 
+#include "cli/arguments.h"
 #include "cli/verb.h"
 #include "core/key.h"
 #include "core/progress.h"
@@ -22,7 +23,7 @@ static int parse(int argc, char **argv, struct options *o)
 	int c, r = 0;
 	optind = 0;
 	opterr = 0;
-	while (r == 0 && (c = getopt_long(argc, argv, "", options, NULL)) != -1) {
+	while (r == 0 && (c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
 		if (c == 'p')
 			r = purpose_by_name(optarg, &o->purpose);
 		else if (c == 'f')
@@ -30,9 +31,7 @@ static int parse(int argc, char **argv, struct options *o)
 		else if (c == 'q')
 			progress_silence(true);
 		else
-			r = error_usage("key new: unknown option, or its argument is "
-					"missing: %s",
-				argv[optind - 1]);
+			r = argument_unknown(c, argv);
 	}
 	if (r == 0 && optind != argc - 1)
 		r = error_usage("key new: one directory is needed; see cairn help key");
