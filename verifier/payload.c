@@ -344,6 +344,11 @@ void payload_check_tree(
 			"root hash %s is not one of %s", text, hash_name(p->params.alg));
 		return;
 	}
+	if (text == p->claimed)
+		report_note(report, "tree", &p->data,
+			"the root hash is the image's own claim: this can show that it "
+			"is whole, "
+			"not whose it is");
 	const struct file *f = p->disk->file;
 	AUTO_MERKLE_DAMAGE damage = {0};
 	progress_begin(p->data.area, p->params.data_blocks * p->params.data_block_size);

@@ -124,6 +124,7 @@ test_signature_is_not_checked_without_a_certificate() {
 	refused 7 'signature: not checked \(no certificate given\)' "$cairn" verify --quiet image.raw
 	expect 0 "$cairn" verify --no-signature image.raw
 	grep -q 'not checked, as asked' out
+	grep -q "note .*root hash is the image's own claim" out
 	good
 	refused 2 'contradicts' "$cairn" verify --no-signature --cert root.crt image.raw
 }
@@ -242,6 +243,22 @@ test_boot_policy_in_the_initrd() {
 	edited 's|policy "$1" >root/etc/cairn/boot.conf|:|'
 	expect 0 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw
 	grep -q 'note .*no boot policy of Cairn' out
+}
+
+# File systems with absurd numbers, with hashes and signatures over them that are right.
+test_absurd_file_systems_are_refused() {
+	local bytes at pattern
+	while read -r bytes at pattern; do
+		edited "s/^file_system\$/file_system; printf '\\\\x$bytes' | dd of=data bs=1 seek=$at conv=notrunc status=none/"
+		expect 3 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw
+		grep -q "^FAULT .*root partition .*$pattern" out
+		grep -q '^FAULT .*boot policy wants erofs' out
+		expect 0 "$cairn" inspect edited/image.raw
+	done <<-'E'
+		00 1024 is neither erofs nor squashfs nor ext4
+		40 1036 absurd numbers in the erofs superblock
+		7f 1063 there is room for
+	E
 }
 
 test_damaged_table() {
