@@ -18,6 +18,7 @@ const struct verb *const verbs[] = {
 	&verb_verify,
 	&verb_blob,
 	&verb_ref,
+	&verb_store,
 	&verb_version,
 	NULL,
 };

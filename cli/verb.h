@@ -25,6 +25,7 @@ extern const struct verb verb_digest;
 extern const struct verb verb_sign;
 extern const struct verb verb_verity;
 extern const struct verb verb_inspect;
+extern const struct verb verb_store;
 extern const struct verb verb_verify;
 extern const struct verb verb_version;
 extern const struct verb verb_boot;

@@ -52,6 +52,12 @@ int file_read_some(
 int file_copy(const struct file *from, uint64_t from_offset, const struct file *to,
 	uint64_t to_offset, uint64_t size, bool skip_zeros);
 
+/*
+ * The contents of FROM as those of TO, which is empty: by reference where the file system
+ * can, else piece by piece.
+ */
+int file_clone(const struct file *from, const struct file *to);
+
 /* The whole of a regular file of at most LIMIT bytes is appended to B. */
 int file_slurp(const char *path, size_t limit, struct buffer *b);
 

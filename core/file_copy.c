@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
+#include <linux/fs.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 
 #include "core/file.h"
 #include "core/progress.h"
@@ -50,4 +52,11 @@ int file_copy(const struct file *from, uint64_t from_offset, const struct file *
 	}
 	free(block);
 	return r;
+}
+
+int file_clone(const struct file *from, const struct file *to)
+{
+	if (ioctl(to->fd, FICLONE, from->fd) == 0)
+		return 0;
+	return file_copy(from, 0, to, 0, from->size, false);
 }

@@ -1,0 +1,179 @@
+/* SPDX-License-Identifier: MIT */
+#include "builder/store_tree.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "builder/composefs.h"
+#include "core/progress.h"
+#include "core/workers.h"
+
+#define TREE_LIMIT ((uint64_t)4 << 30) /* bytes of an image of names */
+
+/* ---- adding ------------------------------------------------------------------------ */
+
+struct adding {
+	struct objects_stage *stage;
+	const struct tree *tree;
+	uint8_t (*digests)[COMPOSEFS_DIGEST_SIZE];
+};
+
+struct source {
+	const struct tree *tree;
+	const struct tree_entry *entry;
+};
+
+static int write_piece(void *context, struct span data, uint64_t offset)
+{
+	return file_write(context, data.data, data.size, offset);
+}
+
+static int write_entry(void *context, const struct file *to)
+{
+	const struct source *s = context;
+	/* The sink's context is what it writes to; it is only used as const. */
+	return tree_stream(s->tree, s->entry, write_piece, (void *)(uintptr_t)to);
+}
+
+static int add_entry(void *context, unsigned worker, uint64_t item)
+{
+	const struct adding *a = context;
+	const struct tree_entry *e = &a->tree->entries[item];
+	(void)worker;
+	if (!composefs_has_blob(e) || e->first_name != item)
+		return 0;
+	struct source source = {a->tree, e};
+	int r = objects_stage_add(
+		a->stage, e->size, write_entry, &source, a->digests[item]);
+	progress_add(e->size);
+	return r;
+}
+
+static uint64_t bytes_of(const struct tree *tree)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < tree->n_entries; i++)
+		if (composefs_has_blob(&tree->entries[i]) &&
+			tree->entries[i].first_name == i)
+			sum += tree->entries[i].size;
+	return sum;
+}
+
+static int stage_tree(const struct adding *a, unsigned jobs, uint8_t *digest)
+{
+	BUFFER image = {0};
+	progress_begin("adding", bytes_of(a->tree));
+	int r = workers_run(jobs, a->tree->n_entries, add_entry, (void *)(uintptr_t)a);
+	progress_end();
+	for (size_t i = 0; r == 0 && i < a->tree->n_entries; i++)
+		memcpy(a->digests[i], a->digests[a->tree->entries[i].first_name],
+			COMPOSEFS_DIGEST_SIZE);
+	if (r == 0)
+		r = composefs_make(a->tree,
+			(const uint8_t(*)[COMPOSEFS_DIGEST_SIZE])a->digests,
+			COMPOSEFS_FORMAT_DEFAULT, &image);
+	return r < 0 ? r : objects_stage_span(a->stage, buffer_span(&image), digest);
+}
+
+int store_tree_add(const struct objects *o, const struct tree *tree, unsigned jobs,
+	uint8_t digest[OBJECTS_DIGEST], uint64_t *n_added, uint64_t *n_known)
+{
+	AUTO_OBJECTS_STAGE stage = {.dirfd = -1};
+	struct adding a = {&stage, tree,
+		calloc(tree->n_entries, sizeof(uint8_t[COMPOSEFS_DIGEST_SIZE]))};
+	int r = a.digests ? objects_stage_open(&stage, o) : error_memory();
+	if (r == 0)
+		r = stage_tree(&a, jobs, digest);
+	if (r == 0)
+		r = objects_stage_commit(&stage);
+	*n_added = stage.n_added;
+	*n_known = stage.n_known;
+	free(a.digests);
+	return r;
+}
+
+/* ---- reading ----------------------------------------------------------------------- */
+
+int store_tree_open(struct store_tree *t, const struct objects *o, const uint8_t *digest)
+{
+	AUTO_FILE blob = FILE_CLOSED;
+	*t = STORE_TREE_CLOSED;
+	int r = objects_find(o, digest, &blob);
+	if (r < 0)
+		return r;
+	if (blob.size > TREE_LIMIT)
+		return 1;
+	/* A copy nobody else can write to: what was checked is what is read. */
+	r = file_in_memory(&t->image, blob.name, span_of("", 0));
+	if (r == 0)
+		r = objects_copy(o, digest, &t->image);
+	t->image.size = blob.size;
+	if (r == 0 && erofs_open(&t->erofs, &t->image, 0, t->image.size) < 0)
+		r = 1;
+	if (r != 0)
+		store_tree_close(t);
+	return r;
+}
+
+void store_tree_close(struct store_tree *t)
+{
+	file_close(&t->image);
+}
+
+static int take_metacopy(void *context, const char *name, struct span value)
+{
+	static const uint8_t head[4] = {0, 4 + OBJECTS_DIGEST, 0, 1};
+	if (strcmp(name, "trusted.overlay.metacopy") ||
+		value.size != sizeof head + OBJECTS_DIGEST ||
+		memcmp(value.data, head, sizeof head))
+		return 0;
+	memcpy(context, value.data + sizeof head, OBJECTS_DIGEST);
+	return 1;
+}
+
+int store_tree_blob(const struct store_tree *t, const struct erofs_inode *inode,
+	uint8_t digest[OBJECTS_DIGEST])
+{
+	if (!S_ISREG(inode->mode))
+		return 1;
+	int r = erofs_xattrs(&t->erofs, inode, take_metacopy, digest);
+	return r < 0 ? r : !r;
+}
+
+struct visitor {
+	const struct store_tree *tree;
+	int (*found)(void *context, const uint8_t *digest);
+	void *context;
+	uint64_t n_left; /* inodes: a crafted image must not be walked for ever */
+};
+
+static int visit(void *context, struct span name, uint64_t nid)
+{
+	struct visitor *v = context;
+	const struct erofs *e = &v->tree->erofs;
+	struct erofs_inode inode;
+	uint8_t digest[OBJECTS_DIGEST];
+	(void)name;
+	if (v->n_left-- == 0)
+		return error_format(
+			"%s: more names than the image has room for", e->file->name);
+	int r = erofs_inode(e, nid, &inode);
+	if (r == 0 && S_ISDIR(inode.mode))
+		return erofs_list(e, &inode, visit, v);
+	if (r == 0)
+		r = store_tree_blob(v->tree, &inode, digest);
+	if (r == 0)
+		return v->found(v->context, digest);
+	return r < 0 ? r : 0;
+}
+
+int store_tree_blobs(const struct store_tree *t,
+	int (*found)(void *context, const uint8_t *digest), void *context)
+{
+	/* Each name takes at least a dirent; a loop of directories runs out of them. */
+	struct visitor v = {t, found, context, t->erofs.size / EROFS_DIRENT_SIZE};
+	struct erofs_inode root;
+	int r = erofs_inode(&t->erofs, t->erofs.root, &root);
+	return r < 0 ? r : erofs_list(&t->erofs, &root, visit, &v);
+}

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: MIT
+. "$(dirname "$0")/../lib.sh"
+
+helpers=$CAIRN_BUILD/tests/helpers
+tools=$CAIRN_BUILD/tools
+
+plant() {
+	mkdir -p "$1"/{a/b,empty,00,"new
+line"}
+	seq 1 9000 >"$1/a/text"
+	seq 5 9000 >"$1/a/other"
+	head -c 64 /dev/zero >"$1/a/small"
+	: >"$1/a/nothing"
+	truncate -s 3M "$1/a/b/hole"
+	printf end >>"$1/a/b/hole"
+	printf x >"$1/$(printf 'bad\377name')"
+	ln "$1/a/text" "$1/a/b/again"
+	ln -s ../a/text "$1/empty/link"
+	mknod "$1/a/device" b 259 1048575
+	mknod "$1/a/whiteout" c 0 0
+	mkfifo "$1/a/fifo"
+	chmod 6755 "$1/a/text"
+	chown 70000:70001 "$1/a/other"
+	setfattr -n user.one -v x "$1/a/text" "$1/a"
+	setfattr -n trusted.overlay.opaque -v y "$1/empty"
+	setcap cap_net_raw+ep "$1/a/other" 2>/dev/null || setfattr -n security.capability \
+		-v 0sAQAAAgAgAAAAAAAAAAAAAAAAAAA= "$1/a/other"
+	setfacl -m u:1234:rwx "$1/a/small"
+	find "$1" -depth -exec touch -h -d @1700000000.25 {} +
+}
+
+list() {
+	/usr/bin/python3 "$CAIRN_TOP/tests/helpers/list-tree.py" "$1"
+}
+
+test_names_are_fsverity_digests() {
+	seq 1 5000 >file
+	"$cairn" store add --quiet s file >out
+	[ "$(cat out)" = "$(fsverity digest file)" ]
+	digest=$(sed 's/^sha256:\([0-9a-f]*\) .*/\1/' out)
+	cmp file "s/objects/${digest:0:2}/${digest:2}"
+	"$cairn" store get s "$digest" | cmp - file
+	"$cairn" store get -o got s "sha256:$digest"
+	cmp got file
+	refused 1 'exists' "$cairn" store get -o got s "$digest"
+	refused 1 'cannot open' "$cairn" store get s "$(printf '%064d' 0)"
+}
+
+test_tree_is_what_mkcomposefs_makes() {
+	plant tree
+	rm tree/a/b/again # mkcomposefs sees two files there
+	"$cairn" store add --quiet --ref os s tree >out
+	"$tools/mkcomposefs" --digest-store=theirs tree image
+	[ "$(cut -d' ' -f1 out)" = "$(fsverity digest image | cut -d' ' -f1)" ]
+	(cd theirs && find . -type f | sort) >wanted
+	(cd s/objects && find . -type f | sort) >got
+	digest=$(sed 's/^sha256:\([0-9a-f]*\) .*/\1/' out)
+	diff wanted <(grep -v "./${digest:0:2}/${digest:2}" got)
+}
+
+test_checkout_restores_everything() {
+	plant tree
+	list tree >before
+	expect 0 "$cairn" store add --quiet --ref os s tree
+	expect 0 "$cairn" store checkout s os restored
+	list restored >after
+	diff before after
+	refused 1 'exists' "$cairn" store checkout s os restored
+	tar --xattrs --xattrs-include='*' --acls -C tree -cf tree.tar .
+	first=$("$cairn" store list s | grep 'ref os')
+	expect 0 "$cairn" store add --quiet --tree --ref tarred s tree.tar
+	[ "$("$cairn" store list s | grep 'ref tarred' | cut -d' ' -f1)" = "${first%% *}" ]
+	chmod -R a+rX s
+	mkdir home && chown nobody home
+	expect 0 setpriv --reuid nobody --regid nogroup --clear-groups \
+		"$cairn" store checkout --unprivileged s os home/restored
+	cmp tree/a/text home/restored/a/b/again
+}
+
+test_damage_is_found_and_never_handed_out() {
+	plant tree
+	expect 0 "$cairn" store add --quiet --ref os s tree
+	expect 0 "$cairn" store verify s
+	grep -q ', 0 bad' out
+	digest=$(fsverity digest --compact tree/a/text)
+	object=s/objects/${digest:0:2}/${digest:2}
+	printf X | dd of="$object" bs=1 seek=5000 conv=notrunc status=none
+	refused 3 '1 of .* blobs' "$cairn" store verify s
+	grep -qx "BAD sha256:$digest" out
+	refused 3 'have the digest' "$cairn" store get -o got s "$digest"
+	refused 3 'have the digest' "$cairn" store checkout s os restored
+	mv "$object" aside
+	refused 3 'the store lacks its blob' "$cairn" store checkout s os restored
+	[ ! -e got ] && [ ! -e restored ]
+	[ -z "$(find . -maxdepth 1 -name '.cairn-*')" ]
+	mv "$object" lost 2>/dev/null || true
+	# Adding it again heals the store.
+	expect 0 "$cairn" store add --quiet s tree/a/text
+	expect 0 "$cairn" store verify s
+	expect 0 "$cairn" store checkout s os restored
+}
+
+test_collection_keeps_what_refs_reach() {
+	plant tree
+	expect 0 "$cairn" store add --quiet --ref os s tree
+	expect 0 "$cairn" store verify s
+	cp out all
+	seq 1 77777 >loose
+	expect 0 "$cairn" store add --quiet s loose
+	expect 0 "$cairn" store gc --dry-run s
+	grep -q '1 would be removed' out
+	expect 0 "$cairn" store gc s
+	grep -q ' 1 removed' out
+	expect 0 "$cairn" store verify s
+	cmp out all
+	expect 0 "$cairn" store checkout s os restored
+	expect 0 "$cairn" store delete-ref s os
+	expect 0 "$cairn" store gc s
+	[ -z "$(find s/objects -type f)" ]
+}
+
+test_many_writers_at_once() {
+	plant tree
+	local i pids=()
+	for i in $(seq 1 8); do
+		cp -a tree "tree$i"
+		seq 1 "$((i * 1000))" >"tree$i/a/own"
+	done
+	for i in $(seq 1 8); do
+		"$cairn" store add --quiet --ref "os$i" s "tree$i" >/dev/null &
+		pids+=($!)
+	done
+	for i in "${pids[@]}"; do wait "$i"; done
+	expect 0 "$cairn" store verify s
+	for i in 1 5 8; do
+		expect 0 "$cairn" store checkout s "os$i" "restored$i"
+		diff <(list "tree$i") <(list "restored$i")
+	done
+	[ -z "$(ls -A s/staging)" ]
+}
+
+test_killed_writers_leave_whole_blobs() {
+	mkdir tree
+	local i
+	for i in $(seq 1 300); do head -c "$((i * 300 + 65))" /dev/zero | tr '\0' "$((i % 10))" >"tree/$i"; done
+	for i in $(seq 1 ${CAIRN_LONG:+10}5); do
+		timeout -s KILL "0.0$((RANDOM % 8 + 1))" "$cairn" store add --quiet s tree >/dev/null 2>&1 || true
+		[ ! -d s/objects ] || expect 0 "$cairn" store verify s
+	done
+	expect 0 "$cairn" store add --quiet --ref os s tree
+	expect 0 "$cairn" store gc s
+	[ -z "$(ls -A s/staging)" ]
+	expect 0 "$cairn" store verify s
+	grep -q '^301 blobs, 0 bad' out
+}
+
+test_collection_waits_for_writers() {
+	expect 0 "$cairn" store add --quiet s /etc/hostname
+	exec 8<s/lock
+	flock -s 8
+	refused 9 'locked by another process' "$cairn" store gc s
+	flock -u 8
+	expect 0 "$cairn" store gc s
+}
+
+run_tests "$@"
