@@ -264,7 +264,8 @@ int modules_add_driver(struct modules *m, const char *name)
 		r = buffer_printf(&m->lines, "device %.*s%s\n", (int)pattern.size,
 			(const char *)pattern.data, buffer_text(&files));
 	}
-	/* One that names no device cannot wait for its own; it may fail, as a driver may. */
+	/* One that names no device cannot wait for its own; it may fail, as a driver may.
+	 */
 	if (r == 0 && !found)
 		r = buffer_printf(&m->lines, "device *%s\n", buffer_text(&files));
 	return r;

@@ -42,9 +42,9 @@ static int need_ref(void *context, const char *name, const uint8_t *digest)
 static int sweep(void *context, const uint8_t *digest)
 {
 	struct collection *c = context;
-	if (c->needed.size && bsearch(digest, c->needed.data,
-				      c->needed.size / OBJECTS_DIGEST, OBJECTS_DIGEST,
-				      compare)) {
+	if (c->needed.size &&
+		bsearch(digest, c->needed.data, c->needed.size / OBJECTS_DIGEST,
+			OBJECTS_DIGEST, compare)) {
 		c->n_kept++;
 		return 0;
 	}

@@ -80,23 +80,37 @@ static int add_acl(struct tree_entry *e, struct archive_entry *from, int type,
 	return tree_add_xattr(e, name, value.data, value.size);
 }
 
-static bool has_xattr(const struct tree_entry *e, const char *name)
+static const struct tree_xattr *find_xattr(const struct tree_entry *e, const char *name)
 {
 	for (size_t i = 0; i < e->n_xattrs; i++)
 		if (!strcmp(e->xattrs[i].name, name))
-			return true;
-	return false;
+			return &e->xattrs[i];
+	return NULL;
+}
+
+/* As above for an ACL that came as an attribute: the mask is what the mode shows. */
+static void take_mask(struct tree_entry *e, const struct tree_xattr *acl)
+{
+	for (size_t i = ACL_HEADER_SIZE; i + ACL_ENTRY_SIZE <= acl->size;
+		i += ACL_ENTRY_SIZE) {
+		unsigned rights = get_le16(acl->value + i + 2) & 7;
+		if (get_le16(acl->value + i) == ACL_TAG_MASK)
+			e->mode = (e->mode & ~(mode_t)070) | (mode_t)rights << 3;
+	}
 }
 
 int tree_add_acls(struct tree_entry *e, struct archive_entry *from, const char *archive)
 {
 	int types = archive_entry_acl_types(from), r = 0;
+	const struct tree_xattr *access = find_xattr(e, ACL_ACCESS);
 	/* Three entries only repeat the mode. */
-	if ((types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS) && !has_xattr(e, ACL_ACCESS) &&
-		archive_entry_acl_count(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) > 3)
+	if (access)
+		take_mask(e, access);
+	else if ((types & ARCHIVE_ENTRY_ACL_TYPE_ACCESS) &&
+		 archive_entry_acl_count(from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS) > 3)
 		r = add_acl(e, from, ARCHIVE_ENTRY_ACL_TYPE_ACCESS, ACL_ACCESS, archive);
 	if (r == 0 && (types & ARCHIVE_ENTRY_ACL_TYPE_DEFAULT) && S_ISDIR(e->mode) &&
-		!has_xattr(e, ACL_DEFAULT))
+		!find_xattr(e, ACL_DEFAULT))
 		r = add_acl(
 			e, from, ARCHIVE_ENTRY_ACL_TYPE_DEFAULT, ACL_DEFAULT, archive);
 	return r;

@@ -96,7 +96,8 @@ static int parse(int argc, char **argv, int min, int max, struct store_options *
 			return r;
 	o->n_rest = argc - optind - 1;
 	if (o->n_rest < min || o->n_rest > max)
-		return error_usage("store %s: see cairn help store for the arguments", argv[0]);
+		return error_usage(
+			"store %s: see cairn help store for the arguments", argv[0]);
 	o->store = argv[optind];
 	o->rest = argv + optind + 1;
 	interrupt_catch();
@@ -112,8 +113,8 @@ static int find_digest(const struct objects *o, const char *text, uint8_t *diges
 static void print_digest(const uint8_t *digest, const char *name)
 {
 	char text[OBJECTS_DIGEST_TEXT];
-	printf("sha256:%s%s%s\n", hex_encode(digest, OBJECTS_DIGEST, text), name ? " " : "",
-		name ? name : "");
+	printf("sha256:%s%s%s\n", hex_encode(digest, OBJECTS_DIGEST, text),
+		name ? " " : "", name ? name : "");
 }
 
 /* ---- add --------------------------------------------------------------------------- */
@@ -151,13 +152,14 @@ static int run_add(int argc, char **argv)
 	uint8_t digest[OBJECTS_DIGEST];
 	int r = parse(argc, argv, 1, INT32_MAX, &o);
 	if (r == 0 && o.ref && o.n_rest != 1)
-		r = error_usage("store add: --ref names one blob or tree, not %d", o.n_rest);
+		r = error_usage(
+			"store add: --ref names one blob or tree, not %d", o.n_rest);
 	if (r == 0)
 		r = objects_open(&store, o.store, OBJECTS_ADD);
 	for (int i = 0; r == 0 && i < o.n_rest; i++) {
 		struct stat st;
-		bool is_tree = o.tree ||
-			(stat(o.rest[i], &st) == 0 && S_ISDIR(st.st_mode));
+		bool is_tree =
+			o.tree || (stat(o.rest[i], &st) == 0 && S_ISDIR(st.st_mode));
 		r = is_tree ? add_tree(&store, &o, o.rest[i], digest)
 			    : add_file(&store, o.rest[i], digest);
 		if (r == 0 && o.ref)
@@ -184,7 +186,8 @@ static int get_to_stdout(const struct objects *store, const uint8_t *digest)
 		if (r == 0 && n && fwrite(piece, 1, n, stdout) != n)
 			r = error_errno("cannot write to standard output");
 	}
-	return r == 0 && fflush(stdout) ? error_errno("cannot write to standard output") : r;
+	return r == 0 && fflush(stdout) ? error_errno("cannot write to standard output")
+					: r;
 }
 
 static int run_get(int argc, char **argv)
@@ -319,16 +322,16 @@ static int report(const struct verification *v, size_t n)
 		if (!v->bad.data[i])
 			continue;
 		char text[OBJECTS_DIGEST_TEXT];
-		printf("BAD sha256:%s\n",
-			hex_encode(v->digests.data + i * OBJECTS_DIGEST, OBJECTS_DIGEST,
-				text));
+		printf("BAD sha256:%s\n", hex_encode(v->digests.data + i * OBJECTS_DIGEST,
+						  OBJECTS_DIGEST, text));
 		n_bad++;
 	}
 	printf("%zu blobs, %zu bad\n", n, n_bad);
 	if (!n_bad)
 		return 0;
-	return error_set(STATUS_CONTENT, EBADMSG, "%s: %zu of %zu blobs are not what their "
-						  "names say",
+	return error_set(STATUS_CONTENT, EBADMSG,
+		"%s: %zu of %zu blobs are not what their "
+		"names say",
 		v->store->name, n_bad, n);
 }
 
@@ -367,8 +370,8 @@ static int run_gc(int argc, char **argv)
 	if (r == 0)
 		r = store_collect(&store, o.dry_run, &n_kept, &n_removed);
 	if (r == 0)
-		printf("%ju blobs kept, %ju %s\n", (uintmax_t)n_kept, (uintmax_t)n_removed,
-			o.dry_run ? "would be removed" : "removed");
+		printf("%ju blobs kept, %ju %s\n", (uintmax_t)n_kept,
+			(uintmax_t)n_removed, o.dry_run ? "would be removed" : "removed");
 	return r;
 }
 
@@ -380,8 +383,8 @@ static const struct verb verb_gc = {.name = "gc", .run = run_gc};
 static const struct verb verb_checkout = {.name = "checkout", .run = run_checkout};
 static const struct verb verb_delete = {.name = "delete-ref", .run = run_delete};
 
-static const struct verb *const subverbs[] = {&verb_add, &verb_get, &verb_list, &verb_check,
-	&verb_gc, &verb_checkout, &verb_delete, NULL};
+static const struct verb *const subverbs[] = {&verb_add, &verb_get, &verb_list,
+	&verb_check, &verb_gc, &verb_checkout, &verb_delete, NULL};
 
 static int run(int argc, char **argv)
 {
@@ -395,22 +398,27 @@ const struct verb verb_store = {
 	.usage =
 		"usage: cairn store add [--ref NAME] [--tree] [--jobs N] STORE PATH...\n"
 		"       cairn store get [-o FILE [--force]] STORE DIGEST|REF\n"
-		"       cairn store checkout [--unprivileged] STORE DIGEST|REF DIRECTORY\n"
+		"       cairn store checkout [--unprivileged] STORE DIGEST|REF "
+		"DIRECTORY\n"
 		"       cairn store list [--json] STORE\n"
 		"       cairn store verify [--jobs N] STORE\n"
 		"       cairn store gc [--dry-run] STORE\n"
 		"       cairn store delete-ref STORE REF\n"
 		"\n"
-		"The layout is objects/ab/cdef..., as composefs has it; fs-verity is enabled\n"
-		"where the file system can. add takes files, and directories or (--tree) tar\n"
-		"archives as trees, whose digest is that of the image of their names. get and\n"
+		"The layout is objects/ab/cdef..., as composefs has it; fs-verity is "
+		"enabled\n"
+		"where the file system can. add takes files, and directories or (--tree) "
+		"tar\n"
+		"archives as trees, whose digest is that of the image of their names. "
+		"get and\n"
 		"checkout hand out only what was checked. gc keeps what the refs reach.\n"
 		"\n"
 		"  --ref NAME      let NAME stand for what is added\n"
 		"  --tree          PATH is a tar archive of a tree\n"
 		"  -o FILE         write there instead of to standard output\n"
 		"  --force         replace FILE\n"
-		"  --unprivileged  without owners, devices, trusted.* and security.* attributes\n"
+		"  --unprivileged  without owners, devices, trusted.* and security.* "
+		"attributes\n"
 		"  --dry-run       only count\n"
 		"  --jobs N        threads, one per processor if not given\n"
 		"  --quiet         no progress\n",

@@ -70,7 +70,7 @@ test_checkout_restores_everything() {
 	first=$("$cairn" store list s | grep 'ref os')
 	expect 0 "$cairn" store add --quiet --tree --ref tarred s tree.tar
 	[ "$("$cairn" store list s | grep 'ref tarred' | cut -d' ' -f1)" = "${first%% *}" ]
-	chmod -R a+rX s
+	chmod -R a+rX "$T" s
 	mkdir home && chown nobody home
 	expect 0 setpriv --reuid nobody --regid nogroup --clear-groups \
 		"$cairn" store checkout --unprivileged s os home/restored
