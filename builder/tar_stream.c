@@ -212,6 +212,9 @@ static int put_headers(
 	octal(h.gid, sizeof h.gid, 0);
 	octal(h.size, sizeof h.size, size > SIZE_MAX_OCTAL ? 0 : size);
 	octal(h.mtime, sizeof h.mtime, 0);
+	/* The record counts; but libarchive believes none beside an empty field. */
+	const char *target = link ? link : e->target ? e->target : "";
+	memcpy(h.target, target, strnlen(target, sizeof h.target));
 	octal(h.major, sizeof h.major, e->major);
 	octal(h.minor, sizeof h.minor, e->minor);
 	return r < 0 ? r : put_header(s, &h);

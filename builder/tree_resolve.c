@@ -42,14 +42,18 @@ static int step(const struct tree *tree, struct buffer *done, const char *name,
 	size_t length, bool *followed, const struct tree_entry **entry)
 {
 	*followed = false;
-	if (length == 0 || (length == 1 && name[0] == '.'))
+	if (length == 0)
+		return 0;
+	if (!S_ISDIR((*entry)->mode))
+		return -1;
+	if (length == 1 && name[0] == '.')
 		return 0;
 	if (length == 2 && name[0] == '.' && name[1] == '.') {
 		ascend(done);
 		*entry = tree_find(tree, buffer_text(done));
 		return 0;
 	}
-	if (!S_ISDIR((*entry)->mode) || descend(done, name, length) < 0)
+	if (descend(done, name, length) < 0)
 		return -1;
 	*entry = tree_find(tree, buffer_text(done));
 	if (!*entry)

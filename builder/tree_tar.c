@@ -34,11 +34,19 @@ static int refuse(const struct reader *r, const char *path, const char *why)
 	return error_format("%s: %s: %s", r->file->name, tree_quote(path, quoted), why);
 }
 
+/* Where the last header began or, before there was one, how far it was read. */
+static intmax_t position(const struct reader *r)
+{
+	int64_t at = archive_read_header_position(r->archive);
+	if (at < 0)
+		at = archive_filter_bytes(r->archive, 0);
+	return at < 0 ? 0 : at;
+}
+
 static int malformed(const struct reader *r)
 {
 	const char *why = archive_error_string(r->archive);
-	return error_format("%s: offset %jd: %s", r->file->name,
-		(intmax_t)archive_read_header_position(r->archive),
+	return error_format("%s: offset %jd: %s", r->file->name, position(r),
 		why ? why : "not a tar archive");
 }
 
@@ -73,28 +81,42 @@ static int open_archive(struct reader *r)
 	return 0;
 }
 
+/* LINKED_FROM: the entry that is a hard link to NAME; NULL: NAME is the entry's own. */
+static int refuse_name(const struct reader *r, const char *name, const char *linked_from,
+	const char *why)
+{
+	char quoted[TREE_QUOTE_SIZE], from[TREE_QUOTE_SIZE];
+	if (!linked_from)
+		return refuse(r, name, why);
+	return error_format("%s: %s: is a hard link to %s: %s", r->file->name,
+		tree_quote(linked_from, from), tree_quote(name, quoted), why);
+}
+
+static const char *problem_of(const char *component, size_t length)
+{
+	if (length == 2 && component[0] == '.' && component[1] == '.')
+		return "a name with \"..\" in it";
+	return length > TREE_NAME_MAX ? "a name longer than 255 bytes" : NULL;
+}
+
 /* RAW without empty and "." components; refuses what leads out of the tree. */
-static int clean_path(const struct reader *r, const char *raw, char **path)
+static int clean_path(
+	const struct reader *r, const char *raw, const char *linked_from, char **path)
 {
 	if (!raw)
 		return error_format("%s: offset %jd: an entry without a name",
-			r->file->name,
-			(intmax_t)archive_read_header_position(r->archive));
+			r->file->name, position(r));
 	if (raw[0] == '/')
-		return refuse(r, raw, "an absolute name");
+		return refuse_name(r, raw, linked_from, "an absolute name");
 	char *clean = malloc(strlen(raw) + 1), *end = clean;
 	if (!clean)
 		return error_memory();
 	for (const char *at = raw; *at;) {
 		size_t length = strcspn(at, "/");
-		const char *problem = NULL;
-		if (length == 2 && at[0] == '.' && at[1] == '.')
-			problem = "a name with \"..\" in it";
-		else if (length > TREE_NAME_MAX)
-			problem = "a name longer than 255 bytes";
+		const char *problem = problem_of(at, length);
 		if (problem) {
 			free(clean);
-			return refuse(r, raw, problem);
+			return refuse_name(r, raw, linked_from, problem);
 		}
 		if (length > 1 || (length == 1 && at[0] != '.')) {
 			if (end != clean)
@@ -262,7 +284,7 @@ static int add_entry(struct reader *r, struct archive_entry *from)
 {
 	char *path;
 	struct tree_item *item;
-	int result = clean_path(r, archive_entry_pathname(from), &path);
+	int result = clean_path(r, archive_entry_pathname(from), NULL, &path);
 	if (result == 0)
 		result = tree_builder_add(&r->builder, path, &item);
 	if (result < 0)
@@ -272,7 +294,7 @@ static int add_entry(struct reader *r, struct archive_entry *from)
 		return get_entry(r, &item->entry, from);
 	if (!path[0])
 		return refuse(r, "./", "the root is not a directory");
-	return clean_path(r, link, &item->link);
+	return clean_path(r, link, path, &item->link);
 }
 
 /* Names are bytes here: that they are no text of the C locale is no fault of theirs. */
