@@ -122,6 +122,9 @@ setup-tools: FORCE
 base: setup-demo ## make the base tree build/base/tree with mkosi
 	$(Q)builder/mkosi/make-base
 
+demo: ## build, verify and boot a signed Debian image, and damage a copy
+	$(Q)tests/demo
+
 # ---- tests -------------------------------------------------------------------------
 check: setup-build setup-run setup-check setup-tools base ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory fuzz

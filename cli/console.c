@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/signalfd.h>
 #include <termios.h>
@@ -12,7 +13,7 @@
 
 #define LINE_LIMIT 16384u /* a line longer than this is searched in parts */
 #define QUIT_KEY   0x1d   /* Ctrl-] */
-#define PANIC      "Kernel panic - not syncing"
+#define PANIC      "Kernel panic - not syncing: "
 
 /* Where the scanner is: terminals' escape sequences are no text. */
 enum escape {
@@ -25,9 +26,10 @@ struct state {
 	struct console *console;
 	struct buffer line; /* the current one, without escape sequences */
 	enum escape escape;
-	bool seen, panicked, typed_quit, input_open;
-	int signals;  /* signalfd */
-	int signaled; /* the signal that came, or 0 */
+	bool seen, typed_quit, input_open;
+	char panic[120]; /* why the guest's kernel panicked, "" if it did not */
+	int signals;     /* signalfd */
+	int signaled;    /* the signal that came, or 0 */
 	int64_t deadline;
 	bool raw;
 	struct termios saved;
@@ -46,8 +48,9 @@ static void search(struct state *s)
 	const struct console *c = s->console;
 	if (c->expect && regexec(c->expect, buffer_text(&s->line), 0, NULL, 0) == 0)
 		s->seen = true;
-	if (strstr(buffer_text(&s->line), PANIC))
-		s->panicked = true;
+	const char *panic = strstr(buffer_text(&s->line), PANIC);
+	if (panic)
+		snprintf(s->panic, sizeof s->panic, "%s", panic + strlen(PANIC));
 }
 
 static int scan_byte(struct state *s, uint8_t byte)
@@ -201,9 +204,9 @@ static int judge(struct state *s)
 	int r = process_finish(c->guest, 10000);
 	if (r < 0)
 		return error_context(r, "%s", c->name);
-	if (s->panicked)
-		return error_set(
-			STATUS_FAILED, EIO, "%s: the guest's kernel panicked", c->name);
+	if (s->panic[0])
+		return error_set(STATUS_FAILED, EIO,
+			"%s: the guest's kernel panicked: %s", c->name, s->panic);
 	if (c->expect)
 		return error_set(STATUS_FAILED, EIO,
 			"%s: the guest ended without saying '%s'", c->name, c->pattern);
