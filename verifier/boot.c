@@ -10,6 +10,7 @@
 #include "initrd/plan/words.h"
 #include "verifier/boot_files.h"
 #include "verifier/boot_policy.h"
+#include "verifier/boot_space.h"
 #include "verifier/probe.h"
 
 /* What is passed down: the image, and the EFI system partition that is looked at. */
@@ -194,6 +195,29 @@ static void check_program(struct boot *b, const struct boot_file *file)
 
 /* ---- partitions -------------------------------------------------------------------- */
 
+/* Not faults: firmware uses neither, and whoever deletes a file leaves it there. */
+static void check_space(struct boot *b)
+{
+	struct boot_space space;
+	if (boot_space_check(&b->fat, &space) < 0) {
+		report_error(b->report, "esp", &b->esp, b->disk->file->name);
+		return;
+	}
+	struct place place = {
+		.area = b->esp.area, .partition = b->esp.partition, .size = 1};
+	place.offset = space.differ;
+	if (!space.tables_agree)
+		report_note(b->report, "esp", &place,
+			"the copies of the allocation table differ");
+	place.offset = space.not_zero;
+	if (!space.free_is_zero)
+		report_note(b->report, "esp", &place,
+			"free space is not zero: something was deleted, or hides there");
+	else
+		report_good(b->report, "esp", &b->esp,
+			"%ju bytes of free space, all zero", (uintmax_t)space.free_bytes);
+}
+
 static void check_esp(struct boot *b)
 {
 	AUTO_BOOT_FILES files = {0};
@@ -212,6 +236,7 @@ static void check_esp(struct boot *b)
 				"is verified",
 				files.items[i].path);
 	}
+	check_space(b);
 	report_uncovered(b->report, "esp", &b->esp,
 		"the FAT file system itself (tables, names, times, free space): firmware "
 		"reads it "

@@ -415,6 +415,24 @@ test_hidden_data_is_found() {
 	done
 }
 
+# In the ESP that is no fault, but it is told: what was deleted stays there.
+test_free_space_of_the_esp() {
+	image
+	good
+	grep -q 'ok .*EFI system partition .* bytes of free space, all zero' out
+	area esp
+	poke $((offset + size - 5000)) 41
+	good
+	grep -q "note .*EFI system partition (offset $((offset + size - 5000)), 1 bytes): free space is not zero" out
+	image
+	# The second table begins behind the reserved sectors and the first one.
+	local reserved sectors
+	read -r reserved sectors < <(od -An -tu2 -j $((offset + 14)) -N 10 image.raw | awk '{ print $1, $5 }')
+	poke $((offset + 512 * (reserved + sectors) + 40)) 41
+	good
+	grep -q 'note .*copies of the allocation table differ' out
+}
+
 test_unknown_partition_is_uncovered() {
 	image
 	echo 'start=10240, size=2048, type=0FC63DAF-8483-4772-8E79-3D69D8477DE4' |
