@@ -11,10 +11,17 @@ options() {
 	grep -oE -- '--[a-z0-9][a-z0-9-]*' | sort -u
 }
 
+test_every_verb_has_a_page() {
+	local verb
+	for verb in $(verbs); do
+		[ -f "$pages/cairn-$verb.1" ] || fail "no page for cairn $verb"
+		grep -q "cairn-$verb" "$pages/cairn.1" || fail "cairn(1) does not name $verb"
+	done
+}
+
 test_pages_list_the_options_of_the_usage() {
 	local verb
 	for verb in $(verbs); do
-		[ -f "$pages/cairn-$verb.1" ] || continue
 		"$cairn" help "$verb" | options >usage
 		# Only where an option is explained or used by this very verb.
 		sed 's/\\-/-/g; s/\\f[A-Z]//g' "$pages/cairn-$verb.1" |
