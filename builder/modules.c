@@ -155,15 +155,37 @@ static int add_file(struct modules *m, struct span path, struct buffer *line)
 	return m->files[m->n_files] ? (m->n_files++, 0) : -ENOMEM;
 }
 
-/* modules.dep lists the deepest need last: they are added from the end. */
-static int add_needs(struct modules *m, struct span needs, struct buffer *line)
+static int add_softdeps(
+	struct modules *m, const char *name, struct buffer *line, int depth);
+
+/* The module's name as the index spells it: "kernel/md/dm-mod.ko.xz" is dm_mod. */
+static void name_of(struct span path, char *name, size_t capacity)
+{
+	size_t start = path.size, size = 0;
+	while (start && path.data[start - 1] != '/')
+		start--;
+	for (; start < path.size && path.data[start] != '.' && size < capacity - 1;
+		start++)
+		name[size++] = path.data[start] == '-' ? '_' : (char)path.data[start];
+	name[size] = 0;
+}
+
+/*
+ * modules.dep lists the deepest need last: they are added from the end, each behind what
+ * it wants to come first.
+ */
+static int add_needs(struct modules *m, struct span needs, struct buffer *line, int depth)
 {
 	while (needs.size) {
 		size_t start = needs.size;
+		char name[128];
 		while (start && needs.data[start - 1] != ' ')
 			start--;
 		struct span word = span_of(needs.data + start, needs.size - start);
-		int r = word.size ? add_file(m, word, line) : 0;
+		name_of(word, name, sizeof name);
+		int r = word.size ? add_softdeps(m, name, line, depth) : 0;
+		if (r == 0 && word.size)
+			r = add_file(m, word, line);
 		if (r < 0)
 			return r;
 		needs.size = start ? start - 1 : 0;
@@ -212,6 +234,7 @@ static int add_softdeps(
 static int add_module(struct modules *m, const char *name, struct buffer *line, int depth)
 {
 	struct span path, needs;
+	char spelled[128];
 	if (depth > DEPTH_MAX)
 		return error_format(
 			"%s: the modules' dependencies are a loop", m->directory);
@@ -219,9 +242,10 @@ static int add_module(struct modules *m, const char *name, struct buffer *line, 
 		return 0;
 	if (!find_dep(m, name, &path, &needs))
 		return 1;
-	int r = add_softdeps(m, name, line, depth);
-	if (r >= 0)
-		r = add_needs(m, needs, line);
+	name_of(path, spelled, sizeof spelled);
+	int r = add_softdeps(m, spelled, line, depth);
+	if (r == 0)
+		r = add_needs(m, needs, line, depth);
 	return r < 0 ? r : add_file(m, path, line);
 }
 
@@ -234,24 +258,14 @@ int modules_add_always(struct modules *m, const char *name)
 	return r;
 }
 
-/* The name as modules.alias spells it. */
-static void underscore(char *name)
-{
-	for (; *name; name++)
-		if (*name == '-')
-			*name = '_';
-}
-
 int modules_add_driver(struct modules *m, const char *name)
 {
 	BUFFER files = {0};
+	char module[128];
 	int r = add_module(m, name, &files, 0);
 	if (r || !files.size)
 		return r;
-	char module[128];
-	strncpy(module, name, sizeof module - 1);
-	module[sizeof module - 1] = 0;
-	underscore(module);
+	name_of(span_of(name, strlen(name)), module, sizeof module);
 	bool found = false;
 	struct span text = buffer_span(&m->alias), line, word, pattern;
 	while (r == 0 && next_line(&text, &line)) {
@@ -261,12 +275,12 @@ int modules_add_driver(struct modules *m, const char *name)
 			!memchr(pattern.data, ':', pattern.size))
 			continue;
 		found = true;
-		r = buffer_printf(&m->lines, "device %.*s%s\n", (int)pattern.size,
-			(const char *)pattern.data, buffer_text(&files));
+		r = buffer_printf(&m->lines, "alias %.*s\n", (int)pattern.size,
+			(const char *)pattern.data);
 	}
 	/* One that names no device cannot wait for its own; it may fail, as a driver may.
 	 */
 	if (r == 0 && !found)
-		r = buffer_printf(&m->lines, "device *%s\n", buffer_text(&files));
-	return r;
+		r = buffer_printf(&m->lines, "alias *\n");
+	return r < 0 ? r : buffer_printf(&m->lines, "device%s\n", buffer_text(&files));
 }

@@ -100,6 +100,25 @@ int modules_start(void)
 	return r < 0 ? r : drivers_match(buffer_span(&list), NULL, load_needed, NULL);
 }
 
+/*
+ * Many devices have the same modalias, and all are looked at again while we wait. What
+ * was matched once needs no other look. Beyond the table's size all are looked at.
+ */
+static bool was_matched(const char *alias)
+{
+	static uint64_t matched[1024];
+	static size_t n_matched;
+	uint64_t hash = UINT64_C(14695981039346656037); /* FNV-1a */
+	for (; *alias; alias++)
+		hash = (hash ^ (uint8_t)*alias) * UINT64_C(1099511628211);
+	for (size_t i = 0; i < n_matched; i++)
+		if (matched[i] == hash)
+			return true;
+	if (n_matched < sizeof matched / sizeof matched[0])
+		matched[n_matched++] = hash;
+	return false;
+}
+
 /* The driver for one device, whose directory is DIR. */
 static int drive(int dir, bool *loaded)
 {
@@ -113,6 +132,8 @@ static int drive(int dir, bool *loaded)
 		return 0;
 	alias[n] = 0;
 	alias[strcspn(alias, "\n")] = 0;
+	if (was_matched(alias))
+		return 0;
 	return drivers_match(buffer_span(&list), alias, load_driver, loaded);
 }
 

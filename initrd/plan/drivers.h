@@ -9,8 +9,9 @@
  * Which kernel modules the initrd carries, and when each is loaded: lines of words,
  * written by the builder and read by the init.
  *     always FILE...          loaded at the start, in this order
- *     device ALIAS FILE...    loaded in this order when a device has that modalias;
- *                             ALIAS is a pattern of fnmatch(3), as in modules.alias
+ *     alias PATTERN           any number of these, of fnmatch(3), as in modules.alias;
+ *     device FILE...          loaded in this order when a device's modalias is one of the
+ *                             patterns above, back to the line before them
  * FILE is a name in DRIVERS_DIR.
  */
 #define DRIVERS_FILE     "etc/cairn/drivers"
@@ -19,8 +20,9 @@
 
 /*
  * Calls LOAD for each file, in order, of the `always` lines (ALIAS NULL) or of the
- * `device` lines whose pattern matches ALIAS. FILE ends with a NUL and lives as long as
- * the call. What LOAD returns below 0 ends it. STATUS_FORMAT for a line that is neither.
+ * `device` lines of which a pattern matches ALIAS. FILE ends with a NUL and lives as long
+ * as the call. What LOAD returns below 0 ends it. STATUS_FORMAT for a line that is
+ * neither.
  */
 int drivers_match(struct span text, const char *alias,
 	int (*load)(void *context, const char *file), void *context);

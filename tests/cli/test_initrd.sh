@@ -21,14 +21,15 @@ make_tree() {
 	module kernel/md/dm-verity.ko.xz kernel/md/dm-bufio.ko.xz kernel/md/dm-mod.ko.xz
 	module kernel/fs/overlay.ko
 	module kernel/lib/crc32c_generic.ko
-	module kernel/fs/erofs.ko.zst
+	module kernel/lib/lib-crc.ko
+	module kernel/fs/erofs.ko.zst kernel/lib/lib-crc.ko
 	module kernel/block/virtio_blk.ko
 	module kernel/block/unwanted.ko
 	cat >tree/usr/lib/modules/6.1/modules.alias <<-END
 		alias virtio:d00000002v* virtio_blk
 		alias virtio:d00000099v* unwanted
 	END
-	echo 'softdep erofs pre: crc32c post: unwanted' >tree/usr/lib/modules/6.1/modules.softdep
+	echo 'softdep lib_crc pre: crc32c post: unwanted' >tree/usr/lib/modules/6.1/modules.softdep
 	echo kernel/virtio/virtio_pci.ko >tree/usr/lib/modules/6.1/modules.builtin
 }
 
@@ -63,9 +64,10 @@ test_contents() {
 	expect 0 run "roothash=$hash cairn.overlay=volatile"
 	show cpio etc/cairn/drivers | cmp - <(cat <<-END
 		always dm-mod.ko.xz dm-bufio.ko.xz dm-verity.ko.xz
-		always crc32c_generic.ko erofs.ko.zst
+		always crc32c_generic.ko lib-crc.ko erofs.ko.zst
 		always overlay.ko
-		device virtio:d00000002v* virtio_blk.ko
+		alias virtio:d00000002v*
+		device virtio_blk.ko
 	END
 	)
 	show cpio etc/cairn/boot.conf | cmp - <(cat <<-END
@@ -101,8 +103,9 @@ test_contents() {
 		12 100644 0 0 0 31 lib/modules/dm-mod.ko.xz
 		13 100644 0 0 0 34 lib/modules/dm-verity.ko.xz
 		14 100644 0 0 0 31 lib/modules/erofs.ko.zst
-		15 100644 0 0 0 29 lib/modules/overlay.ko
-		16 100644 0 0 0 35 lib/modules/virtio_blk.ko
+		15 100644 0 0 0 30 lib/modules/lib-crc.ko
+		16 100644 0 0 0 29 lib/modules/overlay.ko
+		17 100644 0 0 0 35 lib/modules/virtio_blk.ko
 	END
 }
 

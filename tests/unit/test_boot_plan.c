@@ -269,9 +269,11 @@ static int note(void *context, const char *file)
 static void drivers_are_matched(void **state)
 {
 	(void)state;
-	static const char list[] =
-		"always a.ko b.ko.xz\ndevice virtio:d00000002v* c.ko d.ko\n"
-		"device pci:*bc01* e.ko\nalways f.ko\n";
+	static const char list[] = "always a.ko b.ko.xz\n"
+				   "alias virtio:d00000099v*\nalias virtio:d00000002v*\n"
+				   "device c.ko d.ko\n"
+				   "alias pci:*bc01*\ndevice e.ko\ndevice never.ko\n"
+				   "always f.ko\n";
 	BUFFER always = {0}, virtio = {0}, none = {0};
 	assert_int_equal(drivers_match(text(list), NULL, note, &always), 0);
 	assert_string_equal(buffer_text(&always), "a.ko b.ko.xz f.ko ");
@@ -281,9 +283,11 @@ static void drivers_are_matched(void **state)
 	assert_int_equal(drivers_match(text(list), "usb:x", note, &none), 0);
 	assert_int_equal(none.size, 0);
 	assert_true(drivers_match(text("always a.ko"), NULL, note, &none) < 0);
+	assert_true(drivers_match(text("alias a b\n"), "x", note, &none) < 0);
+	assert_true(drivers_match(text("\n"), "x", note, &none) < 0);
 	assert_true(drivers_match(text("never a.ko\n"), NULL, note, &none) < 0);
 	assert_true(drivers_match(text("always ../a.ko\n"), NULL, note, &none) < 0);
-	assert_true(drivers_match(text("device\n"), "x", note, &none) < 0);
+	assert_true(drivers_match(text("alias\n"), "x", note, &none) < 0);
 }
 
 #define JSON(hash, signature)                                        \
