@@ -30,6 +30,7 @@ test_pages_list_the_options_of_the_usage() {
 		diff usage page || fail "cairn-$verb(1) differs from the usage text"
 	done
 	for page in "$pages"/*.8; do
+		[ -x "$CAIRN_BUILD/$(basename "$page" .8)" ] || fail "there is no program for $page"
 		"$CAIRN_BUILD/$(basename "$page" .8)" --help | options >usage
 		sed 's/\\-/-/g' "$page" | options >page
 		diff usage page || fail "$page differs from the usage text"
@@ -43,6 +44,13 @@ test_pages_are_well_formed() {
 		[ ! -s warnings ] || fail "$(cat warnings)"
 		grep -q '^\.SH NAME' "$page"
 		grep -q "^\.TH $(basename "${page%.*}" | tr a-z A-Z) ${page##*.} " "$page" || fail "$page: title"
+	done
+}
+
+test_every_program_has_a_page() {
+	local program
+	for program in "$CAIRN_BUILD"/*.blobfs; do
+		[ -f "$pages/$(basename "$program").8" ] || fail "no page for $program"
 	done
 }
 
