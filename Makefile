@@ -88,8 +88,9 @@ $(BUILD)/init: $(INIT_OBJ)
 	$(Q)$(MUSL_CC) -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack -o $@.debug $^
 	$(Q)strip -s -R .comment -o $@ $@.debug
 
-# The real init of the boot tests.
-$(BUILD)/tests/vm/marker: tests/vm/marker.c $(BUILD)/.config
+# What the guests of the VM tests run: static, so that they need nothing of the host.
+GUESTS := $(BUILD)/tests/vm/marker $(BUILD)/tests/vm/composefs
+$(GUESTS): $(BUILD)/%: %.c $(BUILD)/.config
 	$(Q)mkdir -p $(@D)
 	$(if $(filter 1,$(V)),,@echo '  MUSL  $<')
 	$(Q)$(MUSL_CC) $(INIT_CFLAGS) -static -no-pie -o $@ $<
@@ -131,7 +132,7 @@ check: setup-build setup-run setup-check setup-tools base ## run all tests, set-
 	$(Q)$(MAKE) --no-print-directory check-run
 
 # The unit tests run twice: as they are, and under ASan and UBSan.
-check-run: all units $(HELPERS) $(BUILD)/tests/vm/marker
+check-run: all units $(HELPERS) $(GUESTS)
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined units
 	$(Q)tests/run $(UNIT) $(UNIT:$(BUILD)/%=$(BUILD)/asan/%) $(wildcard tests/cli/test_*.sh tests/vm/test_*.sh)
 
