@@ -34,7 +34,8 @@ CLI_SRC := $(wildcard cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)
 CLI_OBJ := $(CLI_SRC:%.c=$(BUILD)/%.o)
 LIB     := $(BUILD)/libcairn.a
-BLOBFS_TOOLS := $(addprefix $(BUILD)/,mkfs.blobfs fsck.blobfs dump.blobfs)
+BLOBFS_TOOLS := $(addprefix $(BUILD)/,mkfs.blobfs fsck.blobfs dump.blobfs \
+	mount.blobfs)
 UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit/test_*.c))
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
@@ -98,6 +99,13 @@ $(GUESTS): $(BUILD)/%: %.c $(BUILD)/.config
 $(BUILD)/%.blobfs: $(BUILD)/blobfs/tools/%.o $(BUILD)/blobfs/tools/tool.o $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# The server alone needs FUSE and seccomp.
+MOUNT_OBJ := $(addprefix $(BUILD)/blobfs/tools/,mount.o serve.o sandbox.o tool.o)
+$(MOUNT_OBJ): ALL_CFLAGS += $(shell pkg-config --cflags fuse3 libseccomp 2>/dev/null)
+$(BUILD)/mount.blobfs: $(MOUNT_OBJ) $(LIB)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS) $(shell pkg-config --libs fuse3 libseccomp)
 
 $(BUILD)/tests/unit/%: tests/unit/%.c $(LIB)
 	$(Q)mkdir -p $(@D)

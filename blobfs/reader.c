@@ -15,9 +15,9 @@ int blobfs_read_device(struct blobfs *fs, uint64_t offset, uint8_t *data, size_t
 int blobfs_hash(struct blobfs *fs, const uint8_t *data, size_t size, size_t count,
 	uint8_t *digests)
 {
-	if (fs->platform.hash(fs->platform.context, data, size, count, digests))
-		return BLOBFS_IO;
-	return 0;
+	return fs->platform.hash(fs->platform.context, data, size, count, digests)
+		       ? BLOBFS_IO
+		       : 0;
 }
 
 /* Reads a superblock or page into FS->block: BLOBFS_NOT_ONE without MAGIC. */
@@ -55,8 +55,7 @@ static bool get_run(const struct blobfs *fs, const struct blobfs_disk_run *disk,
 /* Takes the superblock in FS->block, whose seal is good, apart. */
 static int parse_super(struct blobfs *fs)
 {
-	const struct blobfs_super *s =
-		(const struct blobfs_super *)(const void *)fs->block;
+	const struct blobfs_super *s = (const void *)fs->block;
 	if (get_le32(s->version) != BLOBFS_VERSION ||
 		(get_le64(s->incompatible) & ~BLOBFS_INCOMPATIBLE) != 0 ||
 		s->block_log2 != BLOBFS_BLOCK_LOG2 ||
@@ -88,8 +87,7 @@ static int choose_super(struct blobfs *fs)
 {
 	uint64_t best = 0, chosen = 2;
 	int error = BLOBFS_NOT_ONE;
-	const struct blobfs_super *s =
-		(const struct blobfs_super *)(const void *)fs->block;
+	const struct blobfs_super *s = (const void *)fs->block;
 	for (uint64_t i = 0; i < 2; i++) {
 		int r = read_sealed(fs, i * BLOBFS_SUPER_B, BLOBFS_MAGIC);
 		if (r != 0) {
@@ -130,7 +128,7 @@ int blobfs_read_page(
 	int r = read_sealed(fs, offset, BLOBFS_INDEX_MAGIC);
 	if (r)
 		return r == BLOBFS_NOT_ONE ? BLOBFS_DAMAGED : r;
-	const struct blobfs_page *p = (const struct blobfs_page *)(const void *)fs->block;
+	const struct blobfs_page *p = (const void *)fs->block;
 	uint32_t n = get_le32(p->count);
 	if (n == 0 || n > BLOBFS_PAGE_ENTRIES)
 		return fail(fs, offset, BLOBFS_MALFORMED);
@@ -141,8 +139,8 @@ int blobfs_read_page(
 static const struct blobfs_disk_entry *page_entry(
 	const struct blobfs *fs, uint32_t number)
 {
-	const uint8_t *first = fs->block + sizeof(struct blobfs_page);
-	return (const struct blobfs_disk_entry *)(const void *)first + number;
+	const void *first = fs->block + sizeof(struct blobfs_page);
+	return (const struct blobfs_disk_entry *)first + number;
 }
 
 void blobfs_page_entry(

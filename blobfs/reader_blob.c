@@ -33,18 +33,14 @@ static int place_tree(const struct blobfs *fs, struct blobfs_blob *blob)
 		total += n;
 	}
 	blob->levels = levels;
-	if (levels == 1) {
-		blob->level_offset[0] = offset;
-		return is_packed(fs, offset, leaves * BLOBFS_DIGEST_SIZE)
-			       ? 0
-			       : BLOBFS_MALFORMED;
-	}
-	if (levels != 0 &&
+	if (levels == 1 && !is_packed(fs, offset, leaves * BLOBFS_DIGEST_SIZE))
+		return BLOBFS_MALFORMED;
+	if (levels > 1 &&
 		((offset & MASK) != 0 || !is_inside(fs, offset, total * BLOBFS_BLOCK)))
 		return BLOBFS_MALFORMED;
-	for (uint32_t i = levels; i-- > 0;) {
-		blob->level_offset[i] = offset;
-		offset += count[i] * BLOBFS_BLOCK;
+	for (uint32_t i = levels; i > 0; i--) {
+		blob->level_offset[i - 1] = offset;
+		offset += count[i - 1] * BLOBFS_BLOCK;
 	}
 	return 0;
 }
@@ -66,7 +62,7 @@ static struct blobfs_slot *find_slot(const struct blobfs *fs,
 	const struct blobfs_blob *blob, uint32_t level, uint64_t index)
 {
 	/* Digests are spread evenly already; a multiplication would do no better. */
-	uint32_t key = get_le32(blob->entry.digest) + (uint32_t)index + level * 1021;
+	uint32_t key = get_le32(blob->entry.digest) ^ (uint32_t)index ^ level << 16;
 	return &fs->slots[key % fs->n_slots];
 }
 
@@ -131,7 +127,8 @@ static int find_leaves(struct blobfs *fs, const struct blobfs_blob *blob, uint64
 		slot = find_slot(fs, blob, level, above(index, level));
 	}
 	copy(expected, blob->root, sizeof expected);
-	while (level-- > 0) {
+	while (level > 0) {
+		level--;
 		uint64_t at = above(index, level), child = at & (BLOBFS_FANOUT - 1);
 		/* A block may go into its own parent's slot: the hash is copied out
 		 * first. */
@@ -153,7 +150,7 @@ static int find_leaves(struct blobfs *fs, const struct blobfs_blob *blob, uint64
 static int check_descriptor(struct blobfs *fs, const struct blobfs_blob *blob)
 {
 	uint8_t got[BLOBFS_DIGEST_SIZE];
-	struct blobfs_descriptor *d = (struct blobfs_descriptor *)(void *)fs->block;
+	struct blobfs_descriptor *d = (void *)fs->block;
 	wipe(fs->block, sizeof *d);
 	d->version = 1;
 	d->hash_algorithm = BLOBFS_HASH_SHA256;

@@ -6,32 +6,11 @@
 
 #include <stdbool.h>
 
+#include "blobfs/bytes.h"
 #include "blobfs/reader.h"
 #include "core/span.h"
 
 #define MASK (BLOBFS_BLOCK - 1)
-
-/* No libc here, so these four; loops because freestanding code has no builtins. */
-static inline void copy(uint8_t *to, const uint8_t *from, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		to[i] = from[i];
-}
-
-static inline void wipe(uint8_t *data, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		data[i] = 0;
-}
-
-/* Less than, equal to or greater than 0 as A sorts before, with or after B. */
-static inline int compare(const uint8_t *a, const uint8_t *b, size_t size)
-{
-	for (size_t i = 0; i < size; i++)
-		if (a[i] != b[i])
-			return a[i] < b[i] ? -1 : 1;
-	return 0;
-}
 
 static inline bool is_digest(const uint8_t *a, const uint8_t *b)
 {

@@ -90,6 +90,48 @@ int blobfs_walk_next(struct blobfs_walk *w, struct blobfs_entry *entry)
 	return 1;
 }
 
+/* The page of the cursor's run before which no entry is of interest. */
+static int seek_page(
+	struct blobfs_walk *w, struct blobfs_cursor *c, const struct blobfs_entry *wanted)
+{
+	uint64_t low = 0, high = c->run.pages;
+	while (high - low > 1) {
+		uint64_t middle = low + (high - low) / 2;
+		struct blobfs_entry first;
+		uint32_t count;
+		int r = blobfs_read_page(w->fs, &c->run, middle, &count);
+		if (r)
+			return blobfs_failed(w->fs, w->name, r);
+		blobfs_page_entry(w->fs, 0, &first);
+		if (by_digest(&first, wanted) <= 0)
+			low = middle;
+		else
+			high = middle;
+	}
+	c->page = low;
+	return 0;
+}
+
+int blobfs_walk_seek(struct blobfs_walk *w, const uint8_t digest[BLOBFS_DIGEST_SIZE])
+{
+	struct blobfs_entry wanted = {0};
+	memcpy(wanted.digest, digest, BLOBFS_DIGEST_SIZE);
+	for (uint32_t i = 0; i < w->n_runs; i++) {
+		struct blobfs_cursor *c = &w->cursors[i];
+		int r = seek_page(w, c, &wanted);
+		if (r == 0)
+			r = fill(w, c);
+		while (r == 0 && c->at < c->count &&
+			by_digest(&c->entries[c->at], &wanted) < 0) {
+			c->at++;
+			r = fill(w, c);
+		}
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 void blobfs_walk_stop(struct blobfs_walk *w)
 {
 	free(w->cursors);

@@ -30,6 +30,12 @@ int blobfs_walk_start(struct blobfs_walk *w, struct blobfs *fs, const char *name
  */
 int blobfs_walk_next(struct blobfs_walk *w, struct blobfs_entry *entry);
 
+/*
+ * Goes on from the first entry that does not sort before DIGEST; only directly after the
+ * start, and only without entries in memory.
+ */
+int blobfs_walk_seek(struct blobfs_walk *w, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
+
 /* May be called twice and on a zeroed struct. */
 void blobfs_walk_stop(struct blobfs_walk *w);
 

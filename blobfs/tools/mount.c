@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: MIT */
+#define FUSE_USE_VERSION 312
+#include <errno.h>
+#include <fuse_lowlevel.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <syslog.h>
+#include <unistd.h>
+
+#include "blobfs/tools/serve.h"
+#include "blobfs/tools/tool.h"
+
+const char tool_name[] = "mount.blobfs";
+const char tool_usage[] =
+	"usage: mount.blobfs [-f] [-o OPTION,...] IMAGE DIR\n\n"
+	"Shows the blobs of an image as files DIR/ab/cdef..., read-only; every block is\n"
+	"verified before it is used. Also run by `mount -t blobfs` and from /etc/fstab;\n"
+	"umount (or fusermount3 -u) ends it.\n\n"
+	"  -f  stay in the foreground, and log to standard error\n"
+	"  -o  ro, nosuid, nodev, noexec, exec, allow_other, and what only mount(8) "
+	"reads\n";
+
+struct options {
+	bool foreground;
+	bool allow_other;
+	bool noexec;
+	const char *image;
+	const char *dir;
+};
+
+static bool is_one_of(const char *word, const char *const *words)
+{
+	for (; *words; words++)
+		if (!strcmp(word, *words))
+			return true;
+	return false;
+}
+
+/* Options as mount(8) gives them: some have a meaning here, some none. */
+static int parse_mount_options(char *list, struct options *o)
+{
+	static const char *const ignored[] = {"ro", "rw", "suid", "nosuid", "dev",
+		"nodev", "exec", "auto", "noauto", "user", "nouser", "users", "nofail",
+		"_netdev", "defaults", "noatime", "relatime", NULL};
+	char *save, *word;
+	for (word = strtok_r(list, ",", &save); word; word = strtok_r(NULL, ",", &save)) {
+		if (!strcmp(word, "allow_other"))
+			o->allow_other = true;
+		else if (!strcmp(word, "noexec"))
+			o->noexec = true;
+		else if (!is_one_of(word, ignored) && strncmp(word, "x-", 2) != 0)
+			return error_usage("unknown mount option %s", word);
+	}
+	return 0;
+}
+
+static int parse(int argc, char **argv, struct options *o)
+{
+	int c, r = 0;
+	opterr = 0;
+	/* -s, -n, -v and -t TYPE come from mount(8). */
+	while (r == 0 && (c = getopt(argc, argv, "fsnvo:t:")) != -1) {
+		if (c == 'f')
+			o->foreground = true;
+		else if (c == 'o')
+			r = parse_mount_options(optarg, o);
+		else if (c == '?')
+			r = tool_unknown_option(argv, optind - 1);
+	}
+	if (r == 0 && argc - optind != 2)
+		r = error_usage("an image and a directory are needed; see "
+				"mount.blobfs --help");
+	if (r < 0)
+		return r;
+	o->image = argv[optind];
+	o->dir = argv[optind + 1];
+	return 0;
+}
+
+/* The session, whose mount options say what it is and that nothing in it can be changed.
+ */
+static int make_session(const struct options *o, struct serve *s)
+{
+	BUFFER text = {0};
+	/* A comma would end the option. */
+	int r = buffer_printf(&text,
+		"ro,nosuid,nodev,default_permissions,subtype=blobfs%s%s,"
+		"fsname=%s",
+		o->noexec ? ",noexec" : "",
+		o->allow_other || geteuid() == 0 ? ",allow_other" : "",
+		strchr(o->image, ',') ? "blobfs" : o->image);
+	if (r < 0)
+		return r;
+	char *argv[] = {(char *)tool_name, (char *)"-o", (char *)text.data, NULL};
+	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
+	s->session =
+		fuse_session_new(&args, &serve_operations, sizeof serve_operations, s);
+	fuse_opt_free_args(&args);
+	if (!s->session)
+		return error_set(STATUS_FAILED, EIO, "cannot make a FUSE session");
+	if (fuse_session_mount(s->session, o->dir) != 0)
+		return error_set(STATUS_FAILED, EIO, "%s: cannot mount there", o->dir);
+	return 0;
+}
+
+/* The child: parses what is hostile, confined. */
+static int serve_child(struct serve *s)
+{
+	int r = serve_run(s);
+	if (r < 0)
+		syslog(LOG_ERR, "%s", error_text());
+	fflush(stderr);
+	_exit(r < 0 ? (int)error_status() : 0);
+}
+
+/* Waits for the child, or for a signal that says to unmount. */
+static int supervise(struct serve *s, pid_t child, const sigset_t *signals)
+{
+	int status = 0;
+	for (;;) {
+		int signal = sigwaitinfo(signals, NULL);
+		if (signal < 0 && errno == EINTR)
+			continue;
+		if (signal == SIGCHLD && waitpid(child, &status, WNOHANG) != child)
+			continue;
+		break;
+	}
+	/* Also when the child died: nobody would answer. */
+	fuse_session_unmount(s->session);
+	if (waitpid(child, &status, 0) == child || errno == ECHILD)
+		fuse_session_destroy(s->session);
+	return WIFEXITED(status) && WEXITSTATUS(status) == 0
+		       ? 0
+		       : error_set(STATUS_FAILED, EIO, "the serving process failed");
+}
+
+static int run(const struct options *o, struct serve *s)
+{
+	sigset_t signals;
+	if (!o->foreground && fuse_daemonize(0) != 0)
+		return error_set(STATUS_FAILED, EIO, "cannot go to the background");
+	/* The connection to the log is made while that is still allowed. */
+	openlog(tool_name, LOG_NDELAY | LOG_PID, LOG_DAEMON);
+	sigemptyset(&signals);
+	sigaddset(&signals, SIGCHLD);
+	sigaddset(&signals, SIGTERM);
+	sigaddset(&signals, SIGINT);
+	sigaddset(&signals, SIGHUP);
+	sigprocmask(SIG_BLOCK, &signals, NULL);
+	pid_t child = fork();
+	if (child < 0)
+		return error_errno("cannot fork");
+	return child == 0 ? serve_child(s) : supervise(s, child, &signals);
+}
+
+int tool_run(int argc, char **argv)
+{
+	struct options o = {0};
+	struct serve s = {.n_threads = 6};
+	AUTO_BLOBFS_IMAGE image = {0};
+	int r = parse(argc, argv, &o);
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, false);
+	s.to_stderr = o.foreground;
+	if (r == 0)
+		r = serve_start(&s, &image);
+	if (r == 0)
+		r = make_session(&o, &s);
+	return r < 0 ? r : run(&o, &s);
+}
