@@ -14,6 +14,7 @@
 #include "core/json.h"
 #include "core/progress.h"
 #include "core/signature.h"
+#include "core/verity_repair.h"
 
 static void image_free(struct image *im)
 {
@@ -100,6 +101,10 @@ static int check_options(const struct image_options *o)
 		return error_usage("a key and its certificate are given together");
 	if (o->usr && o->overlay && strcmp(o->overlay, "none"))
 		return error_usage("a /usr image has no overlay");
+	if (o->fec_roots &&
+		(o->fec_roots < FEC_ROOTS_MIN || o->fec_roots > FEC_ROOTS_MAX))
+		return error_usage("%u roots of error correction: there are %d to %d",
+			o->fec_roots, FEC_ROOTS_MIN, FEC_ROOTS_MAX);
 	return 0;
 }
 
@@ -158,7 +163,7 @@ static int make_filesystem(struct image *im)
 	return r;
 }
 
-static int make_verity(struct image *im)
+static int plan_verity(struct image *im)
 {
 	struct verity_params *p = &im->verity;
 	*p = VERITY_DEFAULTS;
@@ -167,30 +172,53 @@ static int make_verity(struct image *im)
 	int r = identity_salt(&im->identity, p->salt);
 	if (r == 0)
 		r = identity_uuid(&im->identity, "verity", true, p->uuid);
-	if (r == 0)
-		r = verity_check_params(p);
-	im->hash_offset = im->filesystem.size;
-	uint64_t tree = 0, size = 0;
-	if (r == 0)
-		r = verity_tree_offset(p, im->hash_offset, &tree);
-	if (r == 0)
-		r = verity_tree_size(p, &size);
+	return r < 0 ? r : verity_check_params(p);
+}
+
+/* The parity goes behind the tree, where the kernel and veritysetup can be told of it. */
+static int make_parity(struct image *im, uint64_t tree)
+{
+	const struct fec_layout layout = {.roots = im->o->fec_roots,
+		.data = &im->scratch,
+		.tree = &im->scratch,
+		.tree_at = tree};
+	struct fec fec;
+	int r = verity_fec(&im->verity, &layout, &fec);
 	if (r < 0)
 		return r;
+	im->fec_offset = im->hash_size;
+	im->hash_size += fec_parity_size(&fec);
+	progress_begin("parity", fec_blocks(&fec) * fec.block_size);
+	r = fec_encode(&fec, &im->scratch, im->hash_offset + im->fec_offset, im->o->jobs);
+	progress_end();
+	return r;
+}
+
+static int make_verity(struct image *im)
+{
 	uint8_t superblock[VERITY_SUPERBLOCK_SIZE];
-	verity_superblock_write(p, superblock);
+	uint64_t tree = 0, size = 0;
+	int r = plan_verity(im);
+	im->hash_offset = im->filesystem.size;
+	if (r == 0)
+		r = verity_tree_offset(&im->verity, im->hash_offset, &tree);
+	if (r == 0)
+		r = verity_tree_size(&im->verity, &size);
+	if (r < 0)
+		return r;
 	im->hash_size = tree + size - im->hash_offset;
 	if (ftruncate(im->scratch.fd, (off_t)(tree + size)) < 0)
 		return error_errno("%s: cannot grow", im->scratch.name);
 	im->scratch.size = tree + size;
+	verity_superblock_write(&im->verity, superblock);
 	r = file_write(&im->scratch, superblock, sizeof superblock, im->hash_offset);
 	progress_begin("hashing", im->filesystem.size);
 	if (r == 0)
-		r = verity_build(
-			p, &im->scratch, 0, &im->scratch, tree, im->o->jobs, im->root);
+		r = verity_build(&im->verity, &im->scratch, 0, &im->scratch, tree,
+			im->o->jobs, im->root);
 	progress_end();
 	hex_encode(im->root, sizeof im->root, im->root_hex);
-	return r;
+	return r < 0 || !im->o->fec_roots ? r : make_parity(im, tree);
 }
 
 static int make_signature(struct image *im)

@@ -62,6 +62,10 @@ static void add_verity(const struct image *im, json_object *document)
 	json_add_number(o, "dataBlocks", p->data_blocks);
 	json_add_hex(o, "salt", p->salt, p->salt_size);
 	add_uuid(o, "uuid", p->uuid);
+	if (im->o->fec_roots) {
+		json_add_number(o, "fecRoots", im->o->fec_roots);
+		json_add_number(o, "fecOffset", im->fec_offset);
+	}
 	json_add(document, "verity", o);
 }
 
@@ -113,6 +117,7 @@ static void add_options(const struct image *im, json_object *document)
 	json_add_text(o, "onFailure", i->on_failure);
 	json_add_text(o, "drivers", i->drivers);
 	json_add_number(o, "size", i->size);
+	json_add_number(o, "fecRoots", i->fec_roots);
 	json_add_number(o, "tries", i->tries);
 	json_add(document, "options", o);
 }
@@ -172,29 +177,45 @@ static size_t stem_length(const char *tree)
 	return tar && strlen(tar) <= sizeof ".tar.zst" - 1 ? (size_t)(tar - tree) : n;
 }
 
-/*
- * mkosi writes what it installed to OUTPUT.manifest beside its output OUTPUT; without one
- * the list is null.
- */
+/* The path of mkosi's manifest beside the tree, *PATH NULL if there is none. */
+static int find_packages(const char *tree, char **path)
+{
+	int stem = (int)stem_length(tree), directory = stem;
+	while (directory > 0 && tree[directory - 1] != '/')
+		directory--;
+	/* mkosi writes OUTPUT.manifest; kept beside a tree alone it may be called so. */
+	if (asprintf(path, "%.*s.manifest", stem, tree) < 0)
+		return error_memory();
+	if (access(*path, F_OK) == 0)
+		return 0;
+	free(*path);
+	if (asprintf(path, "%.*smanifest.json", directory, tree) < 0)
+		return error_memory();
+	if (access(*path, F_OK) == 0)
+		return 0;
+	free(*path);
+	*path = NULL;
+	return 0;
+}
+
 static int add_packages(const struct image *im, json_object *document)
 {
 	char *path;
-	const char *tree = im->o->tree;
-	if (asprintf(&path, "%.*s.manifest", (int)stem_length(tree), tree) < 0)
-		return error_memory();
 	BUFFER text = {0};
 	json_object *manifest = NULL, *packages = NULL;
-	int r = access(path, F_OK) == 0 ? file_slurp(path, PACKAGES_MAX, &text) : 1;
-	if (r == 0)
+	int r = find_packages(im->o->tree, &path);
+	if (r == 0 && path)
+		r = file_slurp(path, PACKAGES_MAX, &text);
+	if (r == 0 && path)
 		r = json_parse(buffer_span(&text), path, PACKAGES_MAX, &manifest);
-	if (r == 0 && json_object_object_get_ex(manifest, "packages", &packages) &&
-		packages)
+	json_object_object_get_ex(manifest, "packages", &packages);
+	if (packages)
 		json_add(document, "packages", json_object_get(packages));
 	else
 		json_add_text(document, "packages", NULL);
 	json_object_put(manifest);
 	free(path);
-	return r < 0 ? r : 0;
+	return r;
 }
 
 static void add_names(const struct image *im, json_object *document)

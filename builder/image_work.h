@@ -32,7 +32,8 @@ struct image {
 	struct filesystem_info filesystem;
 	struct verity_params verity;
 	uint64_t hash_offset; /* of the hash area in scratch */
-	uint64_t hash_size;
+	uint64_t hash_size;   /* with the parity, if there is any */
+	uint64_t fec_offset;  /* of the parity in the hash area, if o->fec_roots */
 	uint8_t root[32];
 	char root_hex[65];
 	struct buffer os_release, cmdline, initrd;

@@ -24,6 +24,7 @@ enum option_id {
 	OPTION_SIZE,
 	OPTION_COMPRESS,
 	OPTION_DRIVERS,
+	OPTION_FEC_ROOTS,
 	OPTION_JOBS,
 	OPTION_FORCE,
 	OPTION_QCOW2,
@@ -50,6 +51,7 @@ static const struct option table[] = {
 	{"size", required_argument, NULL, OPTION_SIZE},
 	{"compress", required_argument, NULL, OPTION_COMPRESS},
 	{"drivers", required_argument, NULL, OPTION_DRIVERS},
+	{"fec-roots", required_argument, NULL, OPTION_FEC_ROOTS},
 	{"jobs", required_argument, NULL, OPTION_JOBS},
 	{"force", no_argument, NULL, OPTION_FORCE},
 	{"qcow2", no_argument, NULL, OPTION_QCOW2},
@@ -151,6 +153,8 @@ static int take_option(struct arguments *a, int id, const char *text)
 		return parse_size(text, &o->size);
 	case OPTION_JOBS:
 		return argument_jobs(text, &o->jobs);
+	case OPTION_FEC_ROOTS:
+		return parse_unsigned("--fec-roots", text, 255, &o->fec_roots);
 	case OPTION_TRIES:
 		return parse_unsigned("--tries", text, 99, &o->tries);
 	case OPTION_LOCK_TIMEOUT:
@@ -254,6 +258,8 @@ const struct verb verb_build = {
 		"(3); 0: all\n"
 		"  --size SIZE                  of the whole image; K, M, G, T (as "
 		"needed)\n"
+		"  --fec-roots N                parity behind the hash tree, 2 to 24 "
+		"(none)\n"
 		"  --qcow2                      a copy for QEMU as well\n"
 		"  --boot-files DIR             EFI stub and boot loader (systemd's, as "
 		"installed)\n"

@@ -5,6 +5,7 @@
 
 #include "core/hex.h"
 #include "core/progress.h"
+#include "verifier/parity.h"
 #include "verifier/probe.h"
 
 /* So many ranges of bad blocks are told one by one; then comes their number. */
@@ -167,7 +168,8 @@ static void check_padding(const struct payload *p, struct report *report)
 	check_zero(p, &place, "padding behind the verity superblock", report);
 	place = part_of(
 		&p->verity, tree_end, p->verity.offset + p->verity.size - tree_end);
-	check_zero(p, &place, "rest behind the hash tree", report);
+	if (!parity_check(p, &place, report))
+		check_zero(p, &place, "rest behind the hash tree", report);
 }
 
 static void check_flags(const struct place *place, const struct gpt_partition *partition,

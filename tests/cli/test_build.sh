@@ -190,6 +190,59 @@ test_any_change_changes_the_root_hash() {
 	done
 }
 
+# Parity behind the tree: others find it right, it repairs, and a lie in it is noticed.
+test_error_correction() {
+	make_tree tree
+	"$cairn" key new keys >/dev/null 2>&1
+	local key='--key keys/root.key --cert keys/root.crt' root at
+	expect 0 "$cairn" build tree -o plain.raw $key
+	expect 0 "$cairn" build tree -o os.raw --fec-roots 2 $key
+	cmp plain.roothash os.roothash
+	root=$(cat os.roothash)
+	at=$(field os.manifest.json "m['verity']['fecOffset']")
+	part os.raw 2 >p2 && part os.raw 3 >p3
+	expect 0 veritysetup verify p2 p3 "$root" --fec-device p3 --fec-offset "$at" --fec-roots 2
+	expect 0 "$cairn" verify os.raw --cert keys/root.crt
+	grep -q 'error correction of 2 roots' out
+	cp p2 good
+	printf damage | dd of=p2 bs=1 seek=50000 conv=notrunc status=none
+	refused 3 'bad data block' "$cairn" verity verify p2 p3 "$root"
+	expect 0 "$cairn" verity repair p2 p3 "$root" --in-place --fec-device p3 \
+		--fec-offset "$at" --fec-roots 2
+	cmp p2 good
+	printf X | dd of=os.raw bs=1 conv=notrunc status=none \
+		seek=$(($(field os.manifest.json "m['partitions'][2]['offset']") + at + 77))
+	expect 3 "$cairn" verify os.raw --cert keys/root.crt
+	grep -q 'not the parity' err
+	refused 2 'roots' "$cairn" build tree -o other.raw --fec-roots 25
+}
+
+# An image signed later is the image built with the key, and so is all beside it.
+test_signing_later_gives_the_same_bytes() {
+	make_tree tree
+	mkdir now later
+	"$cairn" key new keys >/dev/null 2>&1
+	local fs
+	for fs in erofs ext4; do
+		"$cairn" build tree -o now/os.raw --fs $fs --force --key keys/root.key \
+			--cert keys/root.crt >/dev/null
+		"$cairn" build tree -o later/os.raw --fs $fs --force >/dev/null
+		! diff -rq now later >/dev/null || fail 'the key makes no difference'
+		expect 0 "$cairn" sign later/os.raw --key keys/root.key --cert keys/root.crt
+		diff -r now later
+	done
+}
+
+test_bar_only_on_a_terminal() {
+	make_tree tree
+	expect 0 "$cairn" build tree -o os.raw
+	[ ! -s err ]
+	script -qec "$cairn build tree -o os.raw --force" typescript >/dev/null
+	grep -q 'hashing .*%' typescript || fail 'no bar'
+	script -qec "$cairn build tree -o os.raw --force --quiet" typescript >/dev/null
+	! grep -q '%' typescript || fail 'a bar in spite of --quiet'
+}
+
 test_usr_image() {
 	make_tree tree
 	expect 0 "$cairn" build tree -o os.raw --part usr
@@ -222,5 +275,29 @@ test_qcow2() {
 	cmp first os.qcow2
 }
 
+
+# The real thing, where it was made: the same bytes from a copy on one thread.
+test_debian_tree() {
+	local base=$CAIRN_TOP/build/base/tree
+	[ -d "$base" ] || skip 'no base tree: run make base'
+	"$cairn" key new keys >/dev/null 2>&1
+	mkdir one two
+	cp -a "$base" copy
+	expect 0 "$cairn" build "$base" -o one/os.raw --key keys/root.key --cert keys/root.crt
+	[ "$(field one/os.manifest.json "len(m['packages']) > 20")" = True ]
+	(cd one && check_image os.raw && rm -f p? p3.own uki cmdline uuids ./*.out)
+	(cd two && umask 077 && TZ=Asia/Tokyo expect 0 "$cairn" build ../copy -o os.raw --jobs 1 \
+		--key ../keys/root.key --cert ../keys/root.crt)
+	cmp one/os.raw two/os.raw
+	cmp one/os.efi two/os.efi
+	expect 0 "$cairn" verify two/os.raw --cert keys/root.crt
+	mkdir mnt
+	mount -t erofs -o ro,loop,offset=$(field one/os.manifest.json \
+		"m['partitions'][1]['offset']") one/os.raw mnt
+	diff -r --no-dereference mnt "$base" >differences 2>&1 || true
+	umount mnt
+	! grep -v 'is a character special file\|is a fifo\|is a block special file' differences ||
+		fail 'the mounted image differs from the tree'
+}
 
 run_tests "$@"
