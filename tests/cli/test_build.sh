@@ -283,10 +283,10 @@ test_debian_tree() {
 	"$cairn" key new keys >/dev/null 2>&1
 	mkdir one two
 	cp -a "$base" copy
-	expect 0 "$cairn" build "$base" -o one/os.raw --key keys/root.key --cert keys/root.crt
+	expect 0 "$cairn" build "$base" -o one/os.raw --compress lz4 --key keys/root.key --cert keys/root.crt
 	[ "$(field one/os.manifest.json "len(m['packages']) > 20")" = True ]
 	(cd one && check_image os.raw && rm -f p? p3.own uki cmdline uuids ./*.out)
-	(cd two && umask 077 && TZ=Asia/Tokyo expect 0 "$cairn" build ../copy -o os.raw --jobs 1 \
+	(cd two && umask 077 && TZ=Asia/Tokyo expect 0 "$cairn" build ../copy -o os.raw --compress lz4 --jobs 1 \
 		--key ../keys/root.key --cert ../keys/root.crt)
 	cmp one/os.raw two/os.raw
 	cmp one/os.efi two/os.efi
