@@ -149,6 +149,20 @@ units: $(UNIT)
 check-long: ## as check, with every stress at its full count
 	$(Q)CAIRN_LONG=1 $(MAKE) --no-print-directory check
 
+# ---- speed: BENCH_SIZE in MiB, BENCH_ROUNDS, BENCH_ONLY a part of a row's name ----------
+BENCH_SIZE   ?= 2048
+BENCH_ROUNDS ?= 5
+BENCH_ONLY   ?=
+
+bench: setup-build setup-bench all $(BUILD)/tests/bench/measure ## compare speed with the peers; 2 GiB
+	$(Q)tests/bench/bench.py --size $(BENCH_SIZE) --rounds $(BENCH_ROUNDS) \
+		--only '$(BENCH_ONLY)' $(BUILD)/cairn $(BUILD)/tests/bench/measure out/bench
+	$(if $(filter-out 2048,$(BENCH_SIZE))$(BENCH_ONLY),,$(Q)cp out/bench/bench.svg out/bench/bench.json docs/)
+
+$(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/.config
+	$(Q)mkdir -p $(@D)
+	$(Q)$(CC) $(ALL_CFLAGS) $(ALL_LDFLAGS) -o $@ $<
+
 # tests/fuzz/fuzz_X.c starts from tests/fuzz/corpus/X/ and tests/fuzz/X.dict, if they exist.
 
 fuzz: setup-build setup-fuzz ## run each fuzzer for FUZZ_SECONDS=30
