@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/huge.h"
 #include "core/interrupt.h"
 #include "core/path.h"
 #include "core/progress.h"
@@ -200,7 +201,7 @@ static int allocate(struct run *run, unsigned jobs)
 	if (!(run->data = calloc(jobs, sizeof *run->data)))
 		return error_memory();
 	for (unsigned i = 0; i < jobs; i++)
-		if (!(run->data[i] = malloc(SMALL + 1 + tree_size)))
+		if (!(run->data[i] = huge_alloc(SMALL + 1 + tree_size)))
 			return error_memory();
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/gf256.h"
+#include "core/huge.h"
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/workers.h"
@@ -181,8 +182,8 @@ int fec_encode(
 	if (!(e.scratch = calloc(jobs, sizeof *e.scratch)))
 		return error_memory();
 	for (unsigned i = 0; r == 0 && i < jobs; i++) {
-		e.scratch[i] =
-			malloc(READ_SIZE + 2 * e.group * parity_size + fec->block_size);
+		e.scratch[i] = huge_alloc(
+			READ_SIZE + 2 * e.group * parity_size + fec->block_size);
 		if (!e.scratch[i])
 			r = error_memory();
 	}

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/huge.h"
 #include "core/merkle_part.h"
 #include "core/progress.h"
 #include "core/workers.h"
@@ -246,7 +247,7 @@ static int init_scratch(struct build *b, unsigned jobs)
 		return error_memory();
 	while (b->n_scratch < jobs) {
 		struct scratch *s = &b->scratch[b->n_scratch++];
-		s->data = malloc(PIECE_SIZE);
+		s->data = huge_alloc(PIECE_SIZE);
 		s->tree = malloc(tree_size);
 		if (!s->data || !s->tree)
 			return error_memory();

@@ -2,6 +2,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/huge.h"
 #include "core/merkle_part.h"
 #include "core/progress.h"
 #include "core/workers.h"
@@ -175,7 +176,7 @@ static int init_walkers(struct check *c, unsigned jobs)
 		return error_memory();
 	while (c->n_walkers < jobs) {
 		struct walker *w = &c->walkers[c->n_walkers++];
-		w->data = malloc(PIECE_SIZE);
+		w->data = huge_alloc(PIECE_SIZE);
 		w->digests = malloc(m->piece_blocks * m->layout.digest_size);
 		if (!w->data || !w->digests)
 			return error_memory();
