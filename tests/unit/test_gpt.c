@@ -145,6 +145,35 @@ static void check_contents(const struct gpt *gpt)
 	assert_null(gpt_by_uuid(gpt, p[1].type));
 }
 
+/* A disk as sfdisk 2.38 left it: tests/golden/gpt.hex has the lines that are not zero. */
+static void reads_the_golden_disk(void **state)
+{
+	(void)state;
+	char path[512], line[256];
+	const char *top = getenv("CAIRN_TOP");
+	snprintf(path, sizeof path, "%s/tests/golden/gpt.hex", top ? top : ".");
+	FILE *f = fopen(path, "r");
+	assert_non_null(f);
+	memset(disk, 0, sizeof disk);
+	while (fgets(line, sizeof line, f)) {
+		unsigned at;
+		char hex[33];
+		if (sscanf(line, "%8x %32s", &at, hex) != 2 || *line == '#')
+			continue;
+		assert_true(at <= DISK_SIZE - 16);
+		assert_int_equal(hex_decode(hex, disk + at, 16), 0);
+	}
+	fclose(f);
+	AUTO_GPT gpt;
+	char text[UUID_TEXT_SIZE];
+	assert_int_equal(read_disk(&gpt, 0, DISK_SIZE), 0);
+	assert_true(gpt_sound(&gpt));
+	assert_string_equal(
+		uuid_encode(gpt.disk_uuid, text), "11111111-2222-3333-4444-555555555555");
+	assert_int_equal(gpt.usable_end, DISK_SIZE - 33 * 512);
+	check_contents(&gpt);
+}
+
 static void reads_both_sector_sizes(void **state)
 {
 	(void)state;
@@ -400,6 +429,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(crc_of_known_bytes),
 		cmocka_unit_test(types_are_the_specified_ones),
+		cmocka_unit_test(reads_the_golden_disk),
 		cmocka_unit_test(reads_both_sector_sizes),
 		cmocka_unit_test(flips_are_named),
 		cmocka_unit_test(absurd_headers_are_refused),
