@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blobfs/image.h"
+#include "builder/blobfs_tree.h"
 #include "builder/image.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
@@ -34,6 +36,7 @@ enum option_id {
 	OPTION_TRIES,
 	OPTION_BOOT_FILES,
 	OPTION_LOCK_TIMEOUT,
+	OPTION_BLOBFS,
 	OPTION_QUIET,
 	OPTION_JSON,
 };
@@ -61,6 +64,7 @@ static const struct option table[] = {
 	{"tries", required_argument, NULL, OPTION_TRIES},
 	{"boot-files", required_argument, NULL, OPTION_BOOT_FILES},
 	{"lock-timeout", required_argument, NULL, OPTION_LOCK_TIMEOUT},
+	{"blobfs", required_argument, NULL, OPTION_BLOBFS},
 	{"quiet", no_argument, NULL, OPTION_QUIET},
 	{"json", no_argument, NULL, OPTION_JSON},
 	{NULL, 0, NULL, 0},
@@ -101,13 +105,17 @@ static int parse_part(const char *text, bool *usr)
 
 struct arguments {
 	struct image_options image;
+	const char *blobfs; /* the tree as blobs goes there; NULL: nowhere */
 	bool json;
 };
 
 /* Options that are kept as the text they came as. */
-static const char **text_option(struct image_options *o, int id)
+static const char **text_option(struct arguments *a, int id)
 {
+	struct image_options *o = &a->image;
 	switch (id) {
+	case OPTION_BLOBFS:
+		return &a->blobfs;
 	case 'o':
 		return &o->output;
 	case OPTION_KEY:
@@ -186,7 +194,7 @@ static int parse(struct arguments *a, int argc, char **argv)
 	while ((id = getopt_long(argc, argv, ":o:", table, NULL)) >= 0) {
 		if (id == '?' || id == ':')
 			return argument_unknown(id, argv);
-		const char **text = text_option(&a->image, id);
+		const char **text = text_option(a, id);
 		int r = 0;
 		if (text)
 			*text = optarg;
@@ -195,27 +203,54 @@ static int parse(struct arguments *a, int argc, char **argv)
 		if (r < 0)
 			return r;
 	}
-	if (argc - optind != 1 || !a->image.output)
-		return error_usage("build: give one TREE or TAR, and -o IMAGE");
+	if (argc - optind != 1 || (!a->image.output && !a->blobfs))
+		return error_usage(
+			"build: give one TREE or TAR, and -o IMAGE or --blobfs IMAGE");
 	a->image.tree = argv[optind];
 	return 0;
+}
+
+/* The content-addressed layout: the tree as blobs, under the name ID_VERSION or "tree".
+ */
+static int build_blobfs(const struct arguments *a)
+{
+	const struct image_options *o = &a->image;
+	AUTO_TREE tree = TREE_EMPTY;
+	uint8_t digest[BLOBFS_DIGEST_SIZE];
+	char name[BLOBFS_REF_NAME_MAX + 1] = "tree", text[BLOBFS_DIGEST_TEXT];
+	if (o->id && o->version)
+		snprintf(name, sizeof name, "%s_%s", o->id, o->version);
+	int r = tree_load(&tree, o->tree, a->blobfs);
+	if (r == 0)
+		r = blobfs_tree_save(a->blobfs, o->force, &tree, name, o->jobs, digest);
+	if (r == 0 && !a->json)
+		printf("Tree digest: %s\n", blobfs_digest_text(digest, text));
+	return r;
+}
+
+static int build_image(const struct arguments *a)
+{
+	json_object *manifest = NULL, *hash;
+	int r = image_build(&a->image, &manifest);
+	if (r < 0)
+		return r;
+	if (a->json)
+		r = json_print(manifest);
+	else if (json_object_object_get_ex(manifest, "rootHash", &hash))
+		printf("Root hash: %s\n", json_object_get_string(hash));
+	json_object_put(manifest);
+	return r;
 }
 
 static int run(int argc, char **argv)
 {
 	struct arguments a = {.image = IMAGE_DEFAULTS};
-	json_object *manifest = NULL, *hash;
 	interrupt_catch();
 	int r = parse(&a, argc, argv);
-	if (r == 0)
-		r = image_build(&a.image, &manifest);
-	if (r < 0)
-		return r;
-	if (a.json)
-		r = json_print(manifest);
-	else if (json_object_object_get_ex(manifest, "rootHash", &hash))
-		printf("Root hash: %s\n", json_object_get_string(hash));
-	json_object_put(manifest);
+	if (r == 0 && a.blobfs)
+		r = build_blobfs(&a);
+	if (r == 0 && a.image.output)
+		r = build_image(&a);
 	return r;
 }
 
@@ -225,6 +260,7 @@ const struct verb verb_build = {
 	.summary = "a bootable, verified image from a tree or a tar",
 	.usage =
 		"usage: cairn build TREE|TAR -o IMAGE [OPTION...]\n"
+		"       cairn build TREE|TAR --blobfs IMAGE [OPTION...]\n"
 		"\n"
 		"Makes a disk image whose root file system is TREE (a directory, or a "
 		"tar\n"
@@ -261,6 +297,8 @@ const struct verb verb_build = {
 		"  --fec-roots N                parity behind the hash tree, 2 to 24 "
 		"(none)\n"
 		"  --qcow2                      a copy for QEMU as well\n"
+		"  --blobfs IMAGE               the tree as verified blobs, names "
+		"included\n"
 		"  --boot-files DIR             EFI stub and boot loader (systemd's, as "
 		"installed)\n"
 		"  --lock-timeout SECONDS       for a disk that others use (10)\n"

@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "blobfs/convert.h"
 #include "blobfs/export.h"
 #include "blobfs/image.h"
 #include "blobfs/refs.h"
@@ -23,13 +24,14 @@ const char tool_usage[] =
 	"  --refs            all refs: digest, name\n"
 	"  --extract DIGEST  write one blob to standard output, or to --output\n"
 	"  --extract-all DIR write all blobs below DIR, as ab/cdef...\n"
+	"  --to-store DIR    add all blobs and refs to a directory store\n"
 	"  --output FILE\n"
 	"  --force           replace FILE\n"
 	"  --json            superblock, index or refs as JSON\n"
 	"  --quiet\n";
 
 struct options {
-	char what; /* 's', 'i', 'r', 'x', 'a' */
+	char what; /* 's', 'i', 'r', 'x', 'a', 't' */
 	const char *argument;
 	const char *output;
 	bool force;
@@ -43,6 +45,7 @@ static int parse(int argc, char **argv, struct options *o)
 		{"refs", no_argument, NULL, 'r'},
 		{"extract", required_argument, NULL, 'x'},
 		{"extract-all", required_argument, NULL, 'a'},
+		{"to-store", required_argument, NULL, 't'},
 		{"output", required_argument, NULL, 'o'},
 		{"force", no_argument, NULL, 'f'},
 		{"json", no_argument, NULL, 'J'},
@@ -194,6 +197,13 @@ static int extract(const struct options *o, struct blobfs_store *s)
 			 : blobfs_export_fd(s, digest, STDOUT_FILENO, "standard output");
 }
 
+static int dump_to_store(const struct options *o, struct blobfs_store *s)
+{
+	AUTO_OBJECTS objects = OBJECTS_CLOSED;
+	int r = objects_open(&objects, o->argument, OBJECTS_ADD);
+	return r < 0 ? r : blobfs_to_objects(s, &objects);
+}
+
 int tool_run(int argc, char **argv)
 {
 	struct options o = {.what = 's'};
@@ -211,5 +221,7 @@ int tool_run(int argc, char **argv)
 		return extract(&o, &image.store);
 	if (o.what == 'a')
 		return blobfs_export_all(&image.store, o.argument);
+	if (o.what == 't')
+		return dump_to_store(&o, &image.store);
 	return dump_super(&o, &image.store.fs);
 }

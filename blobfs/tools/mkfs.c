@@ -7,6 +7,7 @@
 #include <sys/file.h>
 #include <sys/stat.h>
 
+#include "blobfs/convert.h"
 #include "blobfs/image.h"
 #include "blobfs/import.h"
 #include "blobfs/tools/tool.h"
@@ -21,6 +22,7 @@ const char tool_usage[] =
 	"a file grows as blobs are added.\n\n"
 	"  --size SIZE      of the image, in bytes or with K, M, G, T\n"
 	"  --from-dir TREE  all regular files below TREE as well\n"
+	"  --from-store DIR all blobs and refs of a directory store as well\n"
 	"  --uuid UUID      else it is made from the digests\n"
 	"  --digests        print `sha256:DIGEST NAME` for each file\n"
 	"  --jobs N         threads\n"
@@ -30,6 +32,7 @@ const char tool_usage[] =
 struct options {
 	struct blobfs_format format;
 	const char *from_dir;
+	const char *from_store;
 	bool digests;
 	bool force;
 	unsigned jobs;
@@ -47,6 +50,9 @@ static int parse_option(int c, struct options *o, char **argv)
 		return tool_size("--size", optarg, &o->format.size);
 	case 'd':
 		o->from_dir = optarg;
+		return 0;
+	case 'S':
+		o->from_store = optarg;
 		return 0;
 	case 'u':
 		return uuid_decode(optarg, o->format.uuid) < 0
@@ -77,6 +83,7 @@ static int parse(int argc, char **argv, struct options *o)
 	static const struct option options[] = {
 		{"size", required_argument, NULL, 's'},
 		{"from-dir", required_argument, NULL, 'd'},
+		{"from-store", required_argument, NULL, 'S'},
 		{"uuid", required_argument, NULL, 'u'},
 		{"digests", no_argument, NULL, 'D'},
 		{"jobs", required_argument, NULL, 'j'},
@@ -109,6 +116,13 @@ static int print_digest(void *context, const char *name,
 	return 0;
 }
 
+static int fill_from_store(const struct options *o, struct blobfs_store *s)
+{
+	AUTO_OBJECTS objects = OBJECTS_CLOSED;
+	int r = objects_open(&objects, o->from_store, OBJECTS_READ);
+	return r < 0 ? r : blobfs_from_objects(s, &objects, o->jobs);
+}
+
 static int fill(const struct options *o, struct blobfs_store *s)
 {
 	struct blobfs_import import;
@@ -121,6 +135,8 @@ static int fill(const struct options *o, struct blobfs_store *s)
 	if (r == 0)
 		r = blobfs_import_finish(&import);
 	blobfs_import_stop(&import);
+	if (r == 0 && o->from_store)
+		r = fill_from_store(o, s);
 	size_t n_blobs = s->pending.n_entries;
 	if (r == 0)
 		r = blobfs_store_commit(s);
