@@ -169,7 +169,7 @@ static int verify(const struct options *o, const char *path)
 	if (o->json)
 		r = print_json(&f, &report);
 	else if (!o->quiet)
-		report_print(&report, stdout);
+		report_print(&report, path, stdout);
 	if (r == 0 && fflush(stdout))
 		r = error_errno("cannot write to standard output");
 	return r < 0 ? r : report_finish(&report, path);

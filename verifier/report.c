@@ -155,7 +155,15 @@ int report_finish(const struct report *r, const char *name)
 		f->text, more);
 }
 
-void report_print(const struct report *r, FILE *out)
+size_t report_count(const struct report *r, enum finding_kind kind)
+{
+	size_t n = 0;
+	for (size_t i = 0; i < r->n_findings; i++)
+		n += r->findings[i].kind == kind;
+	return n;
+}
+
+void report_print(const struct report *r, const char *name, FILE *out)
 {
 	static const char *const words[] = {[FINDING_GOOD] = "ok",
 		[FINDING_FAULT] = "FAULT",
@@ -168,6 +176,10 @@ void report_print(const struct report *r, FILE *out)
 		fprintf(out, "%-9s  %s: %s\n", words[f->kind], buffer_text(&place),
 			f->text);
 	}
+	fprintf(out,
+		"%-9s  %s: %zu checks passed, %zu failed; %zu things are uncovered\n",
+		r->n_faults ? "BAD" : "good", name, report_count(r, FINDING_GOOD),
+		r->n_faults, report_count(r, FINDING_UNCOVERED));
 }
 
 static json_object *finding_json(const struct finding *f)

@@ -75,8 +75,11 @@ void report_error(
  */
 int report_finish(const struct report *r, const char *name);
 
-/* One line for each finding, for people. */
-void report_print(const struct report *r, FILE *out);
+/* How many findings of that kind there are. */
+size_t report_count(const struct report *r, enum finding_kind kind);
+
+/* One line for each finding, for people, and a last one with the verdict about NAME. */
+void report_print(const struct report *r, const char *name, FILE *out);
 
 /* Adds "status", "faults", "checks", "notes" and "uncovered"; see docs/verify-json.md. */
 void report_json(const struct report *r, json_object *document);

@@ -44,6 +44,7 @@ test_good_image() {
 	good
 	grep -q "root hash $(cat roothash)" out
 	grep -q 'uncovered.*UUID of the verity superblock' out
+	[ "$(tail -n 1 out)" = "good       image.raw: $(grep -c ^ok out) checks passed, 0 failed; $(grep -c ^uncovered out) things are uncovered" ]
 	expect 0 "$cairn" verify --quiet --cert root.crt image.raw
 	[ ! -s out ] && [ ! -s err ]
 	expect 0 "$cairn" verify --jobs 1 --cert root.crt --root-hash-file roothash image.raw

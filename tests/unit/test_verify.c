@@ -127,7 +127,7 @@ static void untouched_is_good(void)
 	AUTO_REPORT report;
 	verify(&report);
 	if (report.n_faults)
-		report_print(&report, stderr);
+		report_print(&report, "image", stderr);
 	assert_int_equal(report.n_faults, 0);
 	assert_int_equal(report_finish(&report, "image"), 0);
 }
@@ -176,7 +176,7 @@ static bool flip(const struct area *a, uint64_t offset, uint8_t mask)
 	change(offset, mask);
 	const struct finding *f = find(&report, FINDING_FAULT, offset, a->finding);
 	if (!f && !find(&report, FINDING_UNCOVERED, offset, NULL)) {
-		report_print(&report, stderr);
+		report_print(&report, "image", stderr);
 		fail_msg(
 			"%s: change of %02x at offset %ju is neither found nor uncovered",
 			a->name, mask, (uintmax_t)offset);
