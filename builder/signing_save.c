@@ -11,6 +11,7 @@
 #include "builder/bundle.h"
 #include "builder/esp.h"
 #include "core/hash.h"
+#include "core/interrupt.h"
 #include "core/json.h"
 
 #define SIGNING_STEP ((size_t)65536)
@@ -194,6 +195,8 @@ int signing_save(struct signing *s)
 	if (r < 0)
 		return r;
 	r = fill(s, &b);
+	if (r == 0)
+		r = interrupt_check();
 	if (r == 0)
 		r = bundle_commit(&b);
 	bundle_close(&b);

@@ -3,6 +3,7 @@
 
 #include "cli/arguments.h"
 #include "cli/verb.h"
+#include "core/interrupt.h"
 #include "core/key.h"
 #include "core/progress.h"
 
@@ -43,6 +44,7 @@ static int run_new(int argc, char **argv)
 {
 	struct options o = {.purpose = PURPOSE_ROOT};
 	int r = parse(argc, argv, &o);
+	interrupt_catch();
 	if (r == 0)
 		r = key_make(o.dir, o.purpose, o.replace);
 	if (r < 0)

@@ -6,6 +6,7 @@
 #include "builder/signing.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 struct options {
@@ -126,6 +127,7 @@ static int run(int argc, char **argv)
 	struct options o = {.purpose = PURPOSE_ROOT};
 	AUTO_SIGNING s = SIGNING_CLOSED;
 	int r = parse(argc, argv, &o);
+	interrupt_catch();
 	if (r == 0)
 		r = signing_open(&s, o.image, o.jobs);
 	if (r < 0)

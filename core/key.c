@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "core/hex.h"
+#include "core/interrupt.h"
 #include "core/openssl.h"
 #include "core/output.h"
 #include "core/path.h"
@@ -123,6 +124,8 @@ static int save(const char *dir, enum purpose purpose, bool replace, BIO *key, B
 		r = prepare(&key_file, dir, purpose, "key", 0600, replace, key);
 	if (r == 0)
 		r = prepare(&crt_file, dir, purpose, "crt", 0644, replace, crt);
+	if (r == 0)
+		r = interrupt_check();
 	if (r == 0)
 		r = output_commit(&key_file);
 	if (r == 0 && (r = output_commit(&crt_file)) < 0 && !replace)

@@ -331,4 +331,38 @@ test_full_disk_leaves_the_image() {
 	expect 0 "$cairn" sign small/plain.raw --key keys/root.key --cert keys/root.crt
 }
 
+# Whenever it is ended, the image is the old one or the signed one, and nothing is left.
+test_ended_at_any_moment() {
+	start
+	local delay status signed=0 ended=0
+	for delay in 0.01 0.02 0.05 0.1 0.2 0.4 60; do
+		status=0
+		timeout --preserve-status -s TERM $delay "$cairn" sign plain.raw --quiet \
+			--key keys/root.key --cert keys/root.crt 2>err || status=$?
+		case $status in
+		0)
+			equals_built plain
+			cp --sparse=always "$fixture"/plain.* .
+			signed=$((signed + 1))
+			;;
+		143)
+			untouched
+			ended=$((ended + 1))
+			;;
+		*) fail "status $status: $(cat err)" ;;
+		esac
+	done
+	[ $signed -gt 0 ] && [ $ended -gt 0 ] || fail "$signed signed, $ended ended"
+}
+
+test_no_memory_errors() {
+	start
+	expect 0 valgrind -q --error-exitcode=99 --leak-check=full "$cairn" sign plain.raw \
+		--key keys/root.key --cert keys/root.crt
+	expect 1 valgrind -q --error-exitcode=99 --leak-check=full "$cairn" sign plain.raw \
+		--key keys/root.key --cert keys/root.crt
+	expect 4 valgrind -q --error-exitcode=99 --leak-check=full "$cairn" sign plain.raw \
+		--key keys/root.key --cert other/root.crt --force
+}
+
 run_tests "$@"
