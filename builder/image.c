@@ -83,7 +83,7 @@ static int choose_epoch(struct image *im)
 		char *end;
 		errno = 0;
 		im->epoch = strtoll(text, &end, 10);
-		if (!*text || *end || errno || im->epoch < 0 || strspn(text, " \t\n"))
+		if (*text < '0' || *text > '9' || *end || errno)
 			return error_usage(
 				"SOURCE_DATE_EPOCH '%s': not a number of seconds", text);
 		return 0;
