@@ -24,41 +24,9 @@ int ext4_failed(const struct ext4 *x, errcode_t err, const char *path, const cha
 		error_message(err));
 }
 
-static int link_name(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t inode)
+ext2_ino_t ext4_inode(const struct ext4 *x, size_t index)
 {
-	static const struct {
-		mode_t mode;
-		int type;
-	} kinds[] = {{S_IFREG, EXT2_FT_REG_FILE}, {S_IFLNK, EXT2_FT_SYMLINK},
-		{S_IFCHR, EXT2_FT_CHRDEV}, {S_IFBLK, EXT2_FT_BLKDEV},
-		{S_IFIFO, EXT2_FT_FIFO}};
-	int type = EXT2_FT_UNKNOWN;
-	for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-		if ((e->mode & S_IFMT) == kinds[i].mode)
-			type = kinds[i].type;
-	errcode_t err = ext2fs_link(x->fs, parent, name, inode, type);
-	if (err == EXT2_ET_DIR_NO_SPACE) {
-		err = ext2fs_expand_dir(x->fs, parent);
-		if (!err)
-			err = ext2fs_link(x->fs, parent, name, inode, type);
-	}
-	return err ? ext4_failed(x, err, e->path, "cannot be named") : 0;
-}
-
-int ext4_add_name(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t inode)
-{
-	struct ext2_inode_large i;
-	errcode_t err =
-		ext2fs_read_inode_full(x->fs, inode, (struct ext2_inode *)&i, sizeof i);
-	i.i_links_count++;
-	if (!err)
-		err = ext2fs_write_inode_full(
-			x->fs, inode, (struct ext2_inode *)&i, sizeof i);
-	if (err)
-		return ext4_failed(x, err, e->path, "cannot count its names");
-	return link_name(x, e, parent, name, inode);
+	return x->inodes[x->job->tree->entries[index].first_name];
 }
 
 /* The encodings of the kernel's old_encode_dev and new_encode_dev. */
@@ -99,69 +67,42 @@ static int write_content(struct ext4 *x, const struct tree_entry *e, ext2_ino_t 
 	return r == 0 && err ? ext4_failed(x, err, e->path, "cannot be written") : r;
 }
 
-/* An inode for E that nothing names yet. */
-static int make_inode(
-	struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent, ext2_ino_t *inode)
+static int make_inode(struct ext4 *x, const struct tree_entry *e, ext2_ino_t inode)
 {
-	struct ext2_inode_large i = {.i_mode = (uint16_t)e->mode, .i_links_count = 1};
+	struct ext2_inode_large i = {.i_mode = (uint16_t)e->mode,
+		.i_links_count = (uint16_t)x->n_names[e->first_name]};
 	ext2_extent_handle_t extents;
-	errcode_t err = ext2fs_new_inode(x->fs, parent, (int)e->mode, 0, inode);
-	if (!err)
-		ext2fs_inode_alloc_stats2(x->fs, *inode, 1, 0);
+	errcode_t err = 0;
 	if (S_ISCHR(e->mode) || S_ISBLK(e->mode))
 		set_device(&i, e->major, e->minor);
-	if (!err && S_ISREG(e->mode)) {
+	if (S_ISREG(e->mode) || S_ISDIR(e->mode)) {
+		/* Puts an empty extent tree into the inode. */
 		err = ext2fs_extent_open2(
-			x->fs, *inode, (struct ext2_inode *)&i, &extents);
+			x->fs, inode, (struct ext2_inode *)&i, &extents);
 		if (!err)
 			ext2fs_extent_free(extents);
 	}
 	if (!err)
-		err = ext2fs_write_new_inode(x->fs, *inode, (struct ext2_inode *)&i);
+		err = ext2fs_write_new_inode(x->fs, inode, (struct ext2_inode *)&i);
+	/* The root's is reserved. */
+	if (!err && inode >= EXT2_FIRST_INODE(x->fs->super))
+		ext2fs_inode_alloc_stats2(x->fs, inode, 1, S_ISDIR(e->mode));
 	return err ? ext4_failed(x, err, e->path, "cannot be made") : 0;
 }
 
-static int make_directory(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t *inode)
+static int make_symlink(struct ext4 *x, const struct tree_entry *e, ext2_ino_t inode)
 {
-	errcode_t err = ext2fs_new_inode(x->fs, parent, (int)e->mode, 0, inode);
+	struct ext2_inode_large i;
+	/* No name: its directory has it. */
+	errcode_t err = ext2fs_symlink(x->fs, EXT2_ROOT_INO, inode, NULL, e->target);
 	if (!err)
-		err = ext2fs_mkdir(x->fs, parent, *inode, name);
-	if (err == EXT2_ET_DIR_NO_SPACE) {
-		err = ext2fs_expand_dir(x->fs, parent);
-		if (!err)
-			err = ext2fs_mkdir(x->fs, parent, *inode, name);
-	}
-	return err ? ext4_failed(x, err, e->path, "cannot be made") : 0;
-}
-
-static int make_symlink(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t *inode)
-{
-	errcode_t err = ext2fs_new_inode(x->fs, parent, (int)e->mode, 0, inode);
+		err = ext2fs_read_inode_full(
+			x->fs, inode, (struct ext2_inode *)&i, sizeof i);
+	i.i_links_count = (uint16_t)x->n_names[e->first_name];
 	if (!err)
-		err = ext2fs_symlink(x->fs, parent, *inode, name, e->target);
-	if (err == EXT2_ET_DIR_NO_SPACE) {
-		err = ext2fs_expand_dir(x->fs, parent);
-		if (!err)
-			err = ext2fs_symlink(x->fs, parent, *inode, name, e->target);
-	}
+		err = ext2fs_write_inode_full(
+			x->fs, inode, (struct ext2_inode *)&i, sizeof i);
 	return err ? ext4_failed(x, err, e->path, "cannot be made") : 0;
-}
-
-int ext4_make_node(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t *inode)
-{
-	int r;
-	if (S_ISDIR(e->mode))
-		r = make_directory(x, e, parent, name, inode);
-	else if (S_ISLNK(e->mode))
-		r = make_symlink(x, e, parent, name, inode);
-	else if ((r = make_inode(x, e, parent, inode)) == 0)
-		r = link_name(x, e, parent, name, *inode);
-	if (r == 0 && S_ISREG(e->mode))
-		r = write_content(x, e, *inode);
-	return r < 0 ? r : ext4_set_attributes(x, e, *inode);
 }
 
 static int set_xattrs(struct ext4 *x, const struct tree_entry *e, ext2_ino_t inode)
@@ -186,7 +127,7 @@ static uint32_t extra_time(const struct tree_entry *e)
 	return (uint32_t)(above & 3) | e->mtime_ns << 2;
 }
 
-int ext4_set_attributes(struct ext4 *x, const struct tree_entry *e, ext2_ino_t inode)
+static int set_attributes(struct ext4 *x, const struct tree_entry *e, ext2_ino_t inode)
 {
 	struct ext2_inode_large i;
 	errcode_t err =
@@ -212,4 +153,16 @@ int ext4_set_attributes(struct ext4 *x, const struct tree_entry *e, ext2_ino_t i
 	if (err)
 		return ext4_failed(x, err, e->path, "cannot write its inode");
 	return e->n_xattrs ? set_xattrs(x, e, inode) : 0;
+}
+
+int ext4_make_node(struct ext4 *x, size_t index)
+{
+	const struct tree_entry *e = &x->job->tree->entries[index];
+	ext2_ino_t inode = ext4_inode(x, index);
+	int r = S_ISLNK(e->mode) ? make_symlink(x, e, inode) : make_inode(x, e, inode);
+	if (r == 0 && S_ISDIR(e->mode))
+		r = ext4_write_directory(x, index);
+	if (r == 0 && S_ISREG(e->mode))
+		r = write_content(x, e, inode);
+	return r < 0 ? r : set_attributes(x, e, inode);
 }

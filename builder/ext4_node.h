@@ -10,21 +10,24 @@
 struct ext4 {
 	ext2_filsys fs;
 	const struct filesystem_job *job;
-	ext2_ino_t *inodes; /* by the index of the file's first name; 0: not yet made */
+	/* By the index of a file's first name: its inode, and its names in this part. */
+	ext2_ino_t *inodes;
+	uint32_t *n_names;
 };
 
 /* Records what libext2fs returned; PATH is the entry's, or NULL. */
 int ext4_failed(const struct ext4 *x, errcode_t err, const char *path, const char *what);
 
-/* Creates E, which is not the root, as NAME in the directory PARENT. */
-int ext4_make_node(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t *inode);
+/*
+ * Makes entry INDEX at the inode that was chosen for it, with content and attributes. A
+ * directory's names are written with it: all inodes must have been chosen before.
+ */
+int ext4_make_node(struct ext4 *x, size_t index);
 
-/* Gives an inode the attributes of E: owner, mode, times, extended attributes. */
-int ext4_set_attributes(struct ext4 *x, const struct tree_entry *e, ext2_ino_t inode);
+/* The blocks of directory INDEX, whose inode exists, and its size. */
+int ext4_write_directory(struct ext4 *x, size_t index);
 
-/* One more name for an inode that has at least one. */
-int ext4_add_name(struct ext4 *x, const struct tree_entry *e, ext2_ino_t parent,
-	const char *name, ext2_ino_t inode);
+/* The inode of entry INDEX. */
+ext2_ino_t ext4_inode(const struct ext4 *x, size_t index);
 
 #endif

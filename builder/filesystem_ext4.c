@@ -83,9 +83,7 @@ static errcode_t reserve_inodes(ext2_filsys fs)
 	static const struct ext2_inode_large empty;
 	errcode_t err = 0;
 	for (ext2_ino_t i = 1; !err && i < EXT2_FIRST_INODE(fs->super); i++) {
-		if (i == EXT2_ROOT_INO)
-			continue;
-		ext2fs_inode_alloc_stats2(fs, i, 1, 0);
+		ext2fs_inode_alloc_stats2(fs, i, 1, i == EXT2_ROOT_INO);
 		err = ext2fs_write_inode_full(
 			fs, i, (struct ext2_inode *)&empty, sizeof empty);
 	}
@@ -102,35 +100,50 @@ static int lay_out(struct ext4 *x)
 		ext2fs_group_desc_csum_set(fs, group);
 	}
 	if (!err)
-		err = ext2fs_mkdir(fs, EXT2_ROOT_INO, EXT2_ROOT_INO, 0);
-	if (!err)
 		err = reserve_inodes(fs);
 	return err ? ext4_failed(x, err, NULL, "cannot be laid out") : 0;
 }
 
-static int add_entry(struct ext4 *x, size_t index)
+/* Numbers the files in the tree's order, and counts the names of each. */
+static void choose_inodes(struct ext4 *x, size_t start, size_t end)
 {
-	const struct tree_entry *e = &x->job->tree->entries[index];
-	ext2_ino_t *inode = &x->inodes[e->first_name];
-	if (e == x->job->root) {
-		*inode = EXT2_ROOT_INO;
-		return ext4_set_attributes(x, e, EXT2_ROOT_INO);
+	ext2_ino_t next = EXT2_FIRST_INODE(x->fs->super);
+	x->inodes[start] = EXT2_ROOT_INO;
+	for (size_t i = start; i < end; i++) {
+		size_t file = x->job->tree->entries[i].first_name;
+		if (!x->inodes[file])
+			x->inodes[file] = next++;
+		x->n_names[file]++;
 	}
-	ext2_ino_t parent = x->inodes[e->parent];
-	if (*inode)
-		return ext4_add_name(x, e, parent, tree_base(e), *inode);
-	return ext4_make_node(x, e, parent, tree_base(e), inode);
+}
+
+/* Makes every file where its first name in this part is met: in the order of numbers. */
+static int make_nodes(struct ext4 *x, size_t start, size_t end)
+{
+	ext2_ino_t next = EXT2_FIRST_INODE(x->fs->super);
+	int r = ext4_make_node(x, start);
+	for (size_t i = start + 1; r == 0 && i < end; i++)
+		if (ext4_inode(x, i) == next) {
+			next++;
+			r = ext4_make_node(x, i);
+		}
+	return r;
 }
 
 static int fill(struct ext4 *x)
 {
 	const struct tree *tree = x->job->tree;
+	size_t start = (size_t)(x->job->root - tree->entries);
 	size_t end = tree_end(tree, x->job->root);
 	x->inodes = calloc(tree->n_entries, sizeof *x->inodes);
-	int r = x->inodes ? 0 : error_memory();
-	for (size_t i = (size_t)(x->job->root - tree->entries); r == 0 && i < end; i++)
-		r = add_entry(x, i);
+	x->n_names = calloc(tree->n_entries, sizeof *x->n_names);
+	int r = x->inodes && x->n_names ? 0 : error_memory();
+	if (r == 0) {
+		choose_inodes(x, start, end);
+		r = make_nodes(x, start, end);
+	}
 	free(x->inodes);
+	free(x->n_names);
 	return r;
 }
 
