@@ -108,6 +108,9 @@ static int clean_path(
 			r->file->name, position(r));
 	if (raw[0] == '/')
 		return refuse_name(r, raw, linked_from, "an absolute name");
+	/* The longest any program can use; it bounds the directories a name implies. */
+	if (strlen(raw) > TREE_TARGET_MAX)
+		return refuse_name(r, raw, linked_from, "a path longer than 4095 bytes");
 	char *clean = malloc(strlen(raw) + 1), *end = clean;
 	if (!clean)
 		return error_memory();

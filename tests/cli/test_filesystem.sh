@@ -262,6 +262,7 @@ test_bad_archives_are_refused() {
 		file-as-directory d/a/evil: what it lies in is not a directory
 		link-as-directory d/c/evil: what it lies in is not a directory
 		long-name nnn
+		long-path d/d/.*a path longer than 4095 bytes
 		no-target evil: a symbolic link to nowhere
 		root-file ./: the root is not a directory
 		owner evil: an owner that is no 32-bit number
