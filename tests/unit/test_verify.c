@@ -249,9 +249,10 @@ static void flips_in_the_signature(void **state)
 {
 	(void)state;
 	assert_int_equal(flip_area("signature"), 0);
-	/* The text itself, byte by byte. */
+	/* The text itself, byte by byte if there is time. */
+	const uint64_t step = getenv("CAIRN_LONG") ? 1 : 3;
 	const struct area *partition = area_of("signature");
-	for (uint64_t i = 0; i < 900; i++)
+	for (uint64_t i = 0; i < 900; i += step)
 		assert_true(
 			flip(partition, partition->offset + i, (uint8_t)(1 << i % 8)));
 }
