@@ -276,6 +276,17 @@ test_qcow2() {
 }
 
 
+test_valgrind() {
+	make_tree tree
+	"$cairn" key new keys >/dev/null 2>&1
+	local grind='valgrind -q --error-exitcode=99 --leak-check=full'
+	expect 0 $grind "$cairn" build tree -o os.raw --fs squashfs --fec-roots 2 \
+		--key keys/root.key --cert keys/root.crt
+	expect 0 "$cairn" verify os.raw --cert keys/root.crt
+	expect 2 $grind "$cairn" build tree -o other.raw --size 1M
+	expect 1 $grind "$cairn" build tree -o os.raw
+}
+
 # The real thing, where it was made: the same bytes from a copy on one thread.
 test_debian_tree() {
 	local base=$CAIRN_TOP/build/base/tree
