@@ -30,7 +30,7 @@ test_pages_list_the_options_of_the_usage() {
 		diff usage page || fail "cairn-$verb(1) differs from the usage text"
 	done
 	for page in "$pages"/*.8; do
-		[ -x "$CAIRN_BUILD/$(basename "$page" .8)" ] || continue
+		[ -x "$CAIRN_BUILD/$(basename "$page" .8)" ] || fail "there is no program for $page"
 		"$CAIRN_BUILD/$(basename "$page" .8)" --help | options >usage
 		sed 's/\\-/-/g' "$page" | options >page
 		diff usage page || fail "$page differs from the usage text"
