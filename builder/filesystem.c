@@ -18,12 +18,12 @@ struct method {
 };
 
 /*
- * The first of each type is the default. erofs: lz4, which every kernel since 5.4 reads
- * and which decompresses so fast that having less to read and to verify makes booting
- * faster. On a Debian base tree lz4hc is 2 % smaller but takes eight times as long to
- * make; zstd is 12 % smaller, is slower to read, and needs a kernel of 6.10 or later.
- * squashfs: zstd at a low level, within a few per cent of the size of the highest in a
- * fraction of the time.
+ * The first of each type is the default. erofs: lz4, which every kernel since 5.13
+ * reads (in clusters of more than a block) and which decompresses so fast that having
+ * less to read and to verify makes booting faster. On a Debian base tree lz4hc is 2 %
+ * smaller but takes eight times as long to make; zstd is 12 % smaller, is slower to read,
+ * and needs a kernel of 6.10 or later. squashfs: zstd at a low level, within a few per
+ * cent of the size of the highest in a fraction of the time.
  */
 static const struct method erofs_methods[] = {{"lz4", 0, 0}, {"none", 0, 0},
 	{"lz4hc", 0, 12}, {"deflate", 0, 9}, {"lzma", 0, 9}, {"zstd", 0, 22},
