@@ -262,7 +262,6 @@ attach() {
 
 test_disks() {
 	make_tree tree
-
 	"$cairn" build tree -o os.raw >/dev/null
 	disk=$(attach disk 200M)
 	trap 'umount mnt 2>/dev/null || true; losetup -d "$disk" || true' EXIT
@@ -297,7 +296,7 @@ test_disks() {
 
 test_disks_that_do_not_fit() {
 	make_tree tree
-	local disk
+	trap 'losetup -d "$disk" 2>/dev/null || true' EXIT
 	disk=$(attach small 30M)
 	refused 1 'the image needs' "$cairn" build tree -o "$disk" --force
 	losetup -d "$disk"
