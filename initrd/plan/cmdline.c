@@ -5,7 +5,8 @@
 #include <string.h>
 
 /*
- * Words that may be added to any command line: they choose where and how much is said.
+ * Words that may be added to any command line: they choose where and how much is said
+ * (and no_timer_check lets a kernel start on an emulator that has little time for it).
  * docs/boot.md lists them. Not here, though they look alike: earlycon= (writes to any
  * address), printk.devkmsg=, systemd.show_status= with a value systemd would act upon.
  */
@@ -14,7 +15,7 @@ static const char *const harmless_names[] = {"console", "loglevel", "panic", "BO
 	"systemd.log_location", "systemd.log_time", "systemd.log_tid",
 	"systemd.log_ratelimit_kmsg", "systemd.show_status", NULL};
 static const char *const harmless_words[] = {
-	"quiet", "debug", "ignore_loglevel", "ro", NULL};
+	"quiet", "debug", "ignore_loglevel", "ro", "no_timer_check", NULL};
 
 bool cmdline_harmless(const char *word)
 {

@@ -136,7 +136,7 @@ static void cmdline_is_compared_with_the_policy(void **state)
 	(void)state;
 	static const char *const good[] = {"", " console=ttyS0",
 		" console=tty0 console=ttyS0", " quiet loglevel=7 panic=-1",
-		" systemd.log_level=debug"};
+		" systemd.log_level=debug", " no_timer_check"};
 	static const char *const bad[] = {" roothash=" HASH, " usrhash=" HASH,
 		" cairn.overlay=volatile", " cairn.x", " cairn.on_failure=panic",
 		" init=/bin/sh", " \"init=/bin/sh\"", " in\"it\"=/bin/sh",

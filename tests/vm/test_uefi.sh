@@ -13,7 +13,7 @@ stub=$CAIRN_BUILD/suite/stub/usr/lib/systemd/boot/efi/linuxx64.efi.stub
 # image : makes data, disk, initrd and esp, a FAT disk with the UKI.
 image() {
 	tree tree && filesystem erofs tree data && disk root data disk
-	local line="roothash=$roothash console=ttyS0 panic=-1"
+	local line="roothash=$roothash console=ttyS0 panic=-1 no_timer_check"
 	initrd erofs "$line" initrd
 	"$CAIRN_BUILD/tests/helpers/uki" "$stub" "$base/usr/lib/os-release" "$line" "$kernel" \
 		initrd uki
