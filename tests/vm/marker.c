@@ -83,6 +83,7 @@ int main(int argc, char **argv)
 	printf("MARKER up: pid %d, argc %d, %s\n", (int)getpid(), argc, argv[0]);
 	say_file("state", "/run/cairn/state.json");
 	say_file("mount", "/proc/mounts");
+	say_file("pcr11", "/sys/class/tpm/tpm0/pcr-sha256/11");
 	say_directory("/");
 	say_directory("/proc/self/fd");
 	say("extra", lstat("/.extra", &st) == 0 ? "there" : "gone");

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # The whole chain under Secure Boot: firmware with our certificate as its only key, boot
-# loader, UKI, initrd, root. An unsigned image of the same tree must not get anywhere.
+# loader, UKI, initrd, root, with PCR 11 of the TPM as predicted. An unsigned image of the
+# same tree must not get anywhere.
 . "$(dirname "$0")/lib.sh"
 
 virt_fw_vars=$CAIRN_BUILD/tools/virt-fw-vars
@@ -35,6 +36,9 @@ enrol() {
 firmware_boot() {
 	cp vars vars.used
 	: >"$T/serial"
+	rm -rf tpm && mkdir tpm
+	swtpm socket --tpm2 --tpmstate "dir=$T/tpm" --ctrl "type=unixio,path=$T/tpm/socket" \
+		--terminate --daemon
 	timeout -k 5 "$boot_timeout" qemu-system-x86_64 -M q35,smm=on -accel "$CAIRN_ACCEL" \
 		-smp 1 -cpu "$(qemu_cpu)" -nodefaults -no-user-config -display none \
 		-serial stdio -no-reboot -m 512 \
@@ -44,6 +48,8 @@ firmware_boot() {
 		-drive if=pflash,format=raw,file=vars.used \
 		-drive if=none,id=d0,format=raw,file="$1",snapshot=on \
 		-device virtio-blk-pci,drive=d0,bootindex=1 \
+		-chardev "socket,id=tpm,path=$T/tpm/socket" -tpmdev emulator,id=tpm0,chardev=tpm \
+		-device tpm-tis,tpmdev=tpm0 \
 		</dev/null >"$T/serial" 2>"$T/qemu.err" &
 	guest=$!
 }
@@ -72,6 +78,10 @@ test_firmware_starts_what_we_signed_and_nothing_else() {
 	firmware_boot plain.raw
 	wait $guest || fail "QEMU ended with $?: $(tail -n 20 "$T/serial")"
 	booted
+	# What the stub measured is what the manifest predicted.
+	local pcr
+	pcr=$(python3 -c 'import json; print(json.load(open("plain.manifest.json"))["boot"]["pcr11"])')
+	says "MARKER pcr11: ${pcr^^}"
 }
 
 run_tests "$@"
