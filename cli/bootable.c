@@ -23,9 +23,12 @@ void bootable_free(struct bootable *b)
 /* The section NAME as a file in memory. Returns 0, or 1 if there is none. */
 static int take_section(const struct pe *pe, const char *name, struct file *f)
 {
+	BUFFER label = {0};
 	struct span s;
 	int r = pe_find(pe, name, &s);
-	return r ? r : file_in_memory(f, name, s);
+	if (r == 0)
+		r = buffer_printf(&label, "%s:%s", pe->name, name);
+	return r ? r : file_in_memory(f, buffer_text(&label), s);
 }
 
 /* The command line is text that ends at the first NUL; other control characters are odd.

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 # cairn boot: its options, what it refuses, and small guests that answer at once.
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/build_tree.sh"
 
 base=$CAIRN_TOP/build/base
 guest=$CAIRN_BUILD/tests/guest
@@ -85,6 +86,26 @@ test_bad_images() {
 		size=2MiB
 	END
 	refused 5 'no EFI system partition, and there is no .*/disk.efi' $cairn boot "$T/disk.raw"
+}
+
+# Kernel, initrd and command line are those of the image itself, whatever its format.
+test_what_is_started_is_in_the_image() {
+	make_tree tree
+	"$cairn" build tree -o os.raw --qcow2 --cmdline 'word=7 console=tty0' >/dev/null
+	local wanted image
+	wanted="-kernel '?[^ ]*:/EFI/Linux/test_1\+3.efi:.linux'? -append"
+	wanted="$wanted '[^']*roothash=$(cat os.roothash)[^']*word=7 console=tty0[^']* panic=-1'"
+	for image in os.raw os.qcow2; do
+		expect 0 "$cairn" boot --dry-run "$image"
+		grep -qE -- "$wanted -initrd" "$T/out" || fail "$(cat "$T/out")"
+		! grep -q ttyS0 "$T/out" || fail 'a console was added beside the image'"'"'s own'
+	done
+	# An image without an ESP is started by what lies beside it.
+	truncate -s 4M bare.raw
+	echo 'size=2MiB' | sfdisk -q --label gpt bare.raw
+	cp os.efi bare.efi
+	expect 0 "$cairn" boot --dry-run bare.raw
+	grep -qE -- "-kernel bare.efi:.linux -append '.*roothash=$(cat os.roothash)" "$T/out"
 }
 
 test_qcow2_may_not_name_other_files() {
