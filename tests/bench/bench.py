@@ -208,9 +208,9 @@ def chart(results, where, path):
     top, step, left, width = 64, 30, 230, 420
     height = top + step * len(shown) + 40
     out = ['<!-- SPDX-License-Identifier: MIT -->',
-           '<svg xmlns="http://www.w3.org/2000/svg" width="760" height="%d" '
+           '<svg xmlns="http://www.w3.org/2000/svg" width="830" height="%d" '
            'font-family="sans-serif" font-size="13">' % height,
-           '<rect width="760" height="%d" fill="#ffffff"/>' % height,
+           '<rect width="830" height="%d" fill="#ffffff"/>' % height,
            '<text x="16" y="26" font-size="16" font-weight="bold">Time, as a part of the '
            'peer\'s (shorter is better)</text>',
            '<text x="16" y="46" fill="#666666">%s</text>' % where.replace("&", "&amp;")]
@@ -258,8 +258,9 @@ def main():
     run(chosen, a.rounds, a.measure)
     results = [r.result() for r in chosen]
     with open(os.path.join(a.out, "bench.json"), "w") as f:
-        json.dump({"machine": where, "sha256": version[1].split(": ")[1], "version": version[0],
-                   "rounds": a.rounds, "rows": results}, f, indent=2)
+        json.dump({"SPDX-License-Identifier": "MIT", "machine": where, "version": version[0],
+                   "sha256": version[1].split(": ")[1], "rounds": a.rounds,
+                   "rows": results}, f, indent=2)
         f.write("\n")
     chart(results, where, os.path.join(a.out, "bench.svg"))
 
