@@ -41,7 +41,7 @@ HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard test
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
 .PHONY: all units demo check check-long check-run bench fuzz fuzz-run install uninstall \
-	clean format help
+	clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -176,6 +176,10 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	$(Q)mkdir -p $(@D)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
+
+prove: ## prove what tests/proof says of the blobfs reader, with CBMC
+	$(Q)tests/packages/foreign cbmc
+	$(Q)tests/proof/run
 
 clean: ## remove what was built (downloads and results in out/ stay)
 	rm -rf $(BUILD)/core $(BUILD)/cli $(BUILD)/blobfs $(BUILD)/builder $(BUILD)/initrd \

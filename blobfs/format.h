@@ -22,15 +22,19 @@
 
 #include <stdint.h>
 
-/* A block is 4096 bytes. The proofs set a smaller one to get shorter loops. */
+/* A block is 4096 bytes, a digest 32. The proofs set smaller ones to get shorter loops.
+ */
 #ifndef BLOBFS_BLOCK_LOG2
 #define BLOBFS_BLOCK_LOG2 12
 #endif
-#define BLOBFS_BLOCK       ((uint64_t)1 << BLOBFS_BLOCK_LOG2)
-#define BLOBFS_DIGEST_SIZE 32
+#define BLOBFS_BLOCK ((uint64_t)1 << BLOBFS_BLOCK_LOG2)
+#ifndef BLOBFS_DIGEST_LOG2
+#define BLOBFS_DIGEST_LOG2 5
+#endif
+#define BLOBFS_DIGEST_SIZE (1 << BLOBFS_DIGEST_LOG2)
 
-/* Hashes in a tree block, and their number's logarithm (a hash has 2^5 bytes). */
-#define BLOBFS_FANOUT_LOG2 (BLOBFS_BLOCK_LOG2 - 5)
+/* Hashes in a tree block, and their number's logarithm . */
+#define BLOBFS_FANOUT_LOG2 (BLOBFS_BLOCK_LOG2 - BLOBFS_DIGEST_LOG2)
 #define BLOBFS_FANOUT      ((uint64_t)1 << BLOBFS_FANOUT_LOG2)
 
 /* Levels that a blob of 2^63 - 1 bytes needs. */

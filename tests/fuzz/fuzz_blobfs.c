@@ -44,7 +44,8 @@ static void seal(uint64_t offset)
 /* Block 0 of the input is superblock A, block 1 superblock B, the rest what follows B. */
 static void lay_out(const uint8_t *data, size_t size, uint8_t repair)
 {
-	memset(image, 0, SIZE);
+	memset(image, 0, BLOBFS_BLOCK);
+	memset(image + BLOBFS_SUPER_B, 0, SIZE - BLOBFS_SUPER_B);
 	for (uint64_t i = 0; size > 0; i++) {
 		size_t n = size < BLOBFS_BLOCK ? size : BLOBFS_BLOCK;
 		uint64_t at = i == 0 ? 0 : BLOBFS_SUPER_B + (i - 1) * BLOBFS_BLOCK;
@@ -85,7 +86,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct blobfs fs;
 	static struct blobfs_slot slots[SLOTS];
 	struct blobfs_platform platform = {NULL, SIZE, read_image, sha256};
-	if (!image && !(image = malloc(SIZE)))
+	if (!image && !(image = calloc(1, SIZE)))
 		abort();
 	if (size < 1)
 		return 0;
