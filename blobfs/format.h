@@ -59,10 +59,15 @@
 #define BLOBFS_MAX_RUNS    8
 #define BLOBFS_HASH_SHA256 1 /* FS_VERITY_HASH_ALG_SHA256, linux/fsverity.h */
 
-/* Feature bits known so far: none. An unknown bit in `incompatible` forbids reading, */
-/* one in `ro_compatible` forbids writing, one in `compatible` forbids nothing. */
+/*
+ * Feature bits known so far. An unknown bit in `incompatible` forbids reading, one in
+ * `ro_compatible` forbids writing, one in `compatible` forbids nothing.
+ */
 #define BLOBFS_INCOMPATIBLE  ((uint64_t)0)
 #define BLOBFS_RO_COMPATIBLE ((uint64_t)0)
+
+/* In `compatible`: a writer may make the file larger that the image is in. */
+#define BLOBFS_COMPATIBLE_GROWS ((uint64_t)1)
 
 /* Little-endian integers as bytes, so that a struct has no padding or alignment. */
 typedef uint8_t blobfs_le16[2];

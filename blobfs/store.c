@@ -89,6 +89,20 @@ int blobfs_store_format(struct blobfs_store *s, struct blobfs_device *device,
 	return r < 0 ? r : start_change(s);
 }
 
+/* Whether all of the blob is what its hashes say; what cannot be read is not. */
+static int is_whole(struct blobfs_store *s, const struct blobfs_blob *blob)
+{
+	size_t chunk = (size_t)1 << 20, n;
+	uint8_t *data = malloc(chunk);
+	if (!data)
+		return error_memory();
+	int r = 0;
+	for (uint64_t at = 0; at < blob->entry.size && r == 0; at += n)
+		r = blobfs_read(&s->fs, blob, at, data, chunk, &n);
+	free(data);
+	return r == 0;
+}
+
 int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE])
 {
 	const struct blobfs_entry *e = blobfs_pending_find(&s->pending, digest);
@@ -100,7 +114,7 @@ int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_
 	int r = blobfs_open_blob(&s->fs, digest, &blob);
 	if (r == BLOBFS_IO)
 		return blobfs_failed(&s->fs, s->device->name, r);
-	return r == 0;
+	return r == 0 && s->verify_all ? is_whole(s, &blob) : r == 0;
 }
 
 int blobfs_store_remove(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE])

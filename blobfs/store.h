@@ -18,7 +18,8 @@ struct blobfs_store {
 	bool fresh; /* from blobfs_store_format, never committed */
 	bool changing;
 	bool refs_changed;
-	bool merge_all; /* the next commit leaves one run, also if nothing changed */
+	bool merge_all;  /* the next commit leaves one run, also if nothing changed */
+	bool verify_all; /* blobfs_store_has reads all of a blob, not only its top */
 	uint8_t refs[BLOBFS_DIGEST_SIZE];
 	uint64_t n_unchanged; /* blobs that were there already when they were added */
 	struct blobfs_space space;
@@ -50,7 +51,8 @@ void blobfs_store_close(struct blobfs_store *s);
 
 /*
  * Whether the blob is there, counting what was added or removed since the last commit: 1
- * (its size verified, unless it was just added) or 0. A damaged one is not there.
+ * (its size verified, unless it was just added) or 0. A damaged one is not there, as far
+ * as is looked: with `verify_all`, adding a blob again heals it wherever it is damaged.
  */
 int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
 
@@ -60,8 +62,5 @@ int blobfs_store_remove(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGE
 /* All of a committed blob of at most LIMIT bytes is appended to B, verified. */
 int blobfs_store_load(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE],
 	uint64_t limit, struct buffer *b);
-
-/* An image without --size grows: the file it is in may be extended. */
-#define BLOBFS_COMPATIBLE_GROWS ((uint64_t)1)
 
 #endif

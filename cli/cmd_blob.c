@@ -19,6 +19,7 @@ struct options {
 	bool force;
 	bool json;
 	bool allow_empty;
+	bool verify;
 	const char *image;
 	char **rest;
 	int n_rest;
@@ -40,6 +41,9 @@ static int parse_option(int c, struct options *o, char **argv)
 		return 0;
 	case 'e':
 		o->allow_empty = true;
+		return 0;
+	case 'V':
+		o->verify = true;
 		return 0;
 	case 'q':
 		progress_silence(true);
@@ -84,6 +88,7 @@ static int add_to(struct blobfs_image *image, const struct options *o)
 	struct blobfs_import import;
 	struct blobfs_add_result result = {NULL, print_added};
 	int r = blobfs_store_begin(&image->store);
+	image->store.verify_all = o->verify;
 	if (r == 0)
 		r = blobfs_import_start(&import, &image->store, o->jobs, &result);
 	if (r < 0)
@@ -100,6 +105,7 @@ static int run_add(int argc, char **argv)
 {
 	static const struct option options[] = {
 		{"jobs", required_argument, NULL, 'j'},
+		{"verify", no_argument, NULL, 'V'},
 		{"quiet", no_argument, NULL, 'q'},
 		{0},
 	};
@@ -242,7 +248,7 @@ const struct verb verb_blob = {
 	.name = "blob",
 	.run = run,
 	.summary = "blobs in a blobfs image",
-	.usage = "usage: cairn blob add [--jobs N] IMAGE FILE...\n"
+	.usage = "usage: cairn blob add [--jobs N] [--verify] IMAGE FILE...\n"
 		 "       cairn blob get [--output FILE [--force]] IMAGE DIGEST\n"
 		 "       cairn blob list [--json] IMAGE\n"
 		 "       cairn blob rm IMAGE DIGEST...\n"
@@ -250,7 +256,10 @@ const struct verb verb_blob = {
 		 "A blob is named by its fs-verity digest, as `fsverity digest` prints "
 		 "it.\n"
 		 "add prints the digest of each file; what is there already costs "
-		 "nothing.\n"
+		 "nothing,\n"
+		 "as only the top of its tree is verified; --verify reads all of it, and "
+		 "writes\n"
+		 "anew what is damaged.\n"
 		 "get writes only bytes that were verified. gc removes all blobs that no "
 		 "ref\n"
 		 "leads to, and finds their space again; without any ref only with "

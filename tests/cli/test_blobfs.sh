@@ -134,6 +134,30 @@ test_every_damage_is_found() {
 	cmp "$T/out" tree/f524289
 }
 
+test_adding_with_verify_heals() {
+	make_tree
+	local size data
+	expect 0 mkfs.blobfs x.img --from-dir tree
+	for size in 70000 3000000; do
+		data=$(dump.blobfs --index x.img | awk -v d="$(digest tree/f$size)" '$1 == d { print $3 }')
+		patch x.img $((data + 5 * 4096 + 7)) X
+	done
+	# The damage is below the top of the trees: looking there does not find it.
+	expect 0 cairn blob add x.img tree/f70000 tree/f3000000
+	expect 3 fsck.blobfs x.img
+	[ "$(grep -c 'bad block' "$T/out")" = 2 ]
+	expect 0 cairn blob add --verify x.img tree/f70000 tree/f3000000 tree/f524288
+	expect 0 fsck.blobfs x.img
+	grep -q ' 9 blobs' "$T/err"
+	expect 0 cairn blob get x.img "$(digest tree/f3000000)"
+	cmp "$T/out" tree/f3000000
+	# What is good stays where it is.
+	local before
+	before=$(dump.blobfs x.img && dump.blobfs --index x.img)
+	expect 0 cairn blob add --verify x.img tree/f*
+	[ "$before" = "$(dump.blobfs x.img && dump.blobfs --index x.img)" ]
+}
+
 test_no_image_is_refused() {
 	make_tree
 	local program
