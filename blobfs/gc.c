@@ -4,29 +4,28 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blobfs/names.h"
 #include "blobfs/refs.h"
 #include "blobfs/usage.h"
 
-#define EROFS_MAGIC        0xe0f5e1e2u /* at 1024; linux/magic.h */
-#define EROFS_SUPER_OFFSET 1024
-
-/* Refuses a tree. */
-static int look_at(struct blobfs_store *s, const struct blobfs_ref *ref)
+static int keep(void *context, const uint8_t *digest)
 {
-	uint8_t magic[4];
-	size_t n;
-	struct blobfs_blob blob;
-	int r = blobfs_open_blob(&s->fs, ref->digest, &blob);
+	struct blobfs_entry e = {0};
+	memcpy(e.digest, digest, sizeof e.digest);
+	return blobfs_pending_set(context, &e);
+}
+
+/* Keeps what REF leads to, and if that is a tree, the blobs that it names. */
+static int keep_ref(
+	struct blobfs_store *s, const struct blobfs_ref *ref, struct blobfs_pending *kept)
+{
+	AUTO_NAMES names = NAMES_CLOSED;
+	int r = keep(kept, ref->digest);
 	if (r == 0)
-		r = blobfs_read(
-			&s->fs, &blob, EROFS_SUPER_OFFSET, magic, sizeof magic, &n);
-	if (r)
-		return error_context(
-			blobfs_failed(&s->fs, s->device->name, r), "ref %s", ref->name);
-	if (n == sizeof magic && get_le32(magic) == EROFS_MAGIC)
-		return error_format("%s: ref %s is a tree, whose blobs gc cannot tell",
-			s->device->name, ref->name);
-	return 0;
+		r = names_load(&names, s, ref->digest);
+	if (r == 0)
+		r = names_blobs(&names.erofs, keep, kept);
+	return r < 0 ? error_context(r, "ref %s", ref->name) : 0;
 }
 
 /* What is kept, as a set. */
@@ -34,16 +33,9 @@ static int find_kept(struct blobfs_store *s, struct blobfs_pending *kept)
 {
 	AUTO_BLOBFS_REFS refs = {0};
 	int r = blobfs_refs_load(&refs, s);
-	for (size_t i = 0; i < refs.n_refs && r == 0; i++) {
-		struct blobfs_entry e = {0};
-		memcpy(e.digest, refs.refs[i].digest, sizeof e.digest);
-		r = look_at(s, &refs.refs[i]);
-		if (r == 0)
-			r = blobfs_pending_set(kept, &e);
-	}
-	struct blobfs_entry e = {0};
-	memcpy(e.digest, s->fs.refs, sizeof e.digest);
-	return r == 0 && refs.n_refs ? blobfs_pending_set(kept, &e) : r;
+	for (size_t i = 0; i < refs.n_refs && r == 0; i++)
+		r = keep_ref(s, &refs.refs[i], kept);
+	return r == 0 && refs.n_refs ? keep(kept, s->fs.refs) : r;
 }
 
 /* Removes what is not kept, and marks the places of what is. */

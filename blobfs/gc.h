@@ -12,10 +12,10 @@ struct blobfs_gc {
 };
 
 /*
- * Begins and commits a change that keeps the blobs refs lead to and the refs, writes the
- * index as one run, and finds all free space again. What a ref leads to is kept as it is;
- * an erofs image is a tree whose files are blobs, which is not known how to walk here:
- * then it is refused (STATUS_FORMAT) rather than torn apart.
+ * Begins and commits a change that keeps the refs, the blobs they lead to, and where such
+ * a blob is a tree (blobfs/names.h), the blobs it names; writes the index as one run, and
+ * finds all free space again. A ref to a blob that is missing or damaged, or to an erofs
+ * that cannot be walked, is refused: what it needs is not known then.
  */
 int blobfs_gc(struct blobfs_gc *gc, struct blobfs_store *s);
 

@@ -14,6 +14,7 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
+#include "blobfs/names.h"
 #include "builder/store_tree.h"
 #include "core/path.h"
 
@@ -48,46 +49,18 @@ static bool starts(const char *name, const char *with)
 	return !strncmp(name, with, strlen(with));
 }
 
-/* What one inode's attributes say beyond themselves. */
+/* Where the attributes of one inode go. */
 struct attributes {
 	const struct checkout *checkout;
-	int fd;            /* to set them on; -1: only look */
-	bool is_whiteout;  /* the tree's own, in its escaped form */
-	bool has_whiteout; /* a directory with such */
+	int fd;
+	struct names_marks marks;
 };
-
-static int look(void *context, const char *name, struct span value)
-{
-	struct attributes *a = context;
-	(void)value;
-	a->is_whiteout |= !strcmp(name, "trusted.overlay.overlay.whiteout");
-	a->has_whiteout |= !strcmp(name, "trusted.overlay.overlay.whiteouts");
-	return 0;
-}
-
-/* The name the tree had it under; NULL for what the image added for overlayfs. */
-static const char *original_name(
-	const struct attributes *a, const char *name, char unescaped[512])
-{
-	bool marked = a->is_whiteout || a->has_whiteout;
-	if (marked && (starts(name, "trusted.overlay.overlay.whiteout") ||
-			      !strcmp(name, "trusted.overlay.overlay.opaque") ||
-			      starts(name, "user.overlay.whiteout") ||
-			      !strcmp(name, "user.overlay.opaque")))
-		return NULL;
-	if (starts(name, "trusted.overlay.overlay.")) {
-		snprintf(unescaped, 512, "trusted.overlay.%s",
-			name + strlen("trusted.overlay.overlay."));
-		return unescaped;
-	}
-	return starts(name, "trusted.overlay.") ? NULL : name;
-}
 
 static int set(void *context, const char *name, struct span value)
 {
 	const struct attributes *a = context;
-	char unescaped[512], self[32];
-	const char *original = original_name(a, name, unescaped);
+	char unescaped[NAMES_XATTR_SIZE], self[32];
+	const char *original = names_original(&a->marks, name, unescaped);
 	bool privileged = original &&
 			  (starts(original, "trusted.") || starts(original, "security."));
 	if (!original || (privileged && a->checkout->how == STORE_CHECKOUT_UNPRIVILEGED))
@@ -104,7 +77,7 @@ static int set(void *context, const char *name, struct span value)
 static int set_all(const struct checkout *c, const struct erofs_inode *inode, int parent,
 	const char *name)
 {
-	struct attributes a = {.checkout = c, .fd = -1};
+	struct attributes a = {.checkout = c};
 	int fd = openat(parent, name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
 	int r = fd < 0 ? failed(c, "open what was just made") : 0;
 	bool link = S_ISLNK(inode->mode);
@@ -112,7 +85,7 @@ static int set_all(const struct checkout *c, const struct erofs_inode *inode, in
 		fchownat(fd, "", inode->uid, inode->gid, AT_EMPTY_PATH) < 0)
 		r = failed(c, "set the owner");
 	if (r == 0 && !link)
-		r = erofs_xattrs(&c->tree.erofs, inode, look, &a);
+		r = names_look(&c->tree.erofs, inode, &a.marks);
 	a.fd = fd;
 	if (r == 0 && !link)
 		r = erofs_xattrs(&c->tree.erofs, inode, set, &a);
@@ -170,7 +143,7 @@ static int make_file(
 		       : file_from_fd(&f, fd, buffer_text(&c->path));
 	if (r < 0)
 		return r;
-	r = store_tree_blob(&c->tree, inode, digest);
+	r = names_blob(&c->tree.erofs, inode, digest);
 	if (r < 0)
 		return r;
 	return r == 0 ? fill_blob(c, inode, digest, &f) : fill_inline(c, inode, &f);
@@ -268,30 +241,25 @@ static int restore_directory(
 	return r;
 }
 
-/* Device nodes 0:0 called 00 to ff in the root are the image's, not the tree's. */
-static bool is_blob_whiteout(const struct checkout *c, const struct erofs_inode *inode)
-{
-	return c->depth == 0 && S_ISCHR(inode->mode) && !inode->major && !inode->minor;
-}
-
 static int restore_inode(
 	struct checkout *c, const struct erofs_inode *inode, const char *name)
 {
-	struct attributes a = {.checkout = c, .fd = -1};
+	struct names_marks marks;
 	const char *first = inode->n_links > 1 && !S_ISDIR(inode->mode)
 				    ? first_path(c, inode->nid)
 				    : NULL;
 	if (first)
 		return link_to(c, first, name);
-	int r = erofs_xattrs(&c->tree.erofs, inode, look, &a);
-	bool is_node = a.is_whiteout || !(S_ISDIR(inode->mode) || S_ISREG(inode->mode) ||
-						S_ISLNK(inode->mode));
+	int r = names_look(&c->tree.erofs, inode, &marks);
+	bool is_node =
+		marks.is_whiteout ||
+		!(S_ISDIR(inode->mode) || S_ISREG(inode->mode) || S_ISLNK(inode->mode));
 	if (r < 0)
 		return r;
 	if (is_node && !S_ISFIFO(inode->mode) && c->how == STORE_CHECKOUT_UNPRIVILEGED)
 		return 0;
 	if (is_node)
-		r = make_node(c, inode, name, a.is_whiteout);
+		r = make_node(c, inode, name, marks.is_whiteout);
 	else if (S_ISDIR(inode->mode))
 		r = restore_directory(c, inode, name);
 	else if (S_ISREG(inode->mode))
@@ -313,7 +281,7 @@ static int restore(void *context, struct span name, uint64_t nid)
 	int r = erofs_inode(&c->tree.erofs, nid, &inode);
 	if (r == 0)
 		r = buffer_printf(&c->path, "%s%s", before ? "/" : "", text);
-	if (r == 0 && !is_blob_whiteout(c, &inode))
+	if (r == 0 && !(c->depth == 0 && names_hides_blobs(&inode)))
 		r = restore_inode(c, &inode, text);
 	c->path.size = before;
 	return r;

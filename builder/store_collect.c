@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blobfs/names.h"
 #include "builder/store_tree.h"
 
 struct collection {
@@ -34,7 +35,7 @@ static int need_ref(void *context, const char *name, const uint8_t *digest)
 	if (r < 0)
 		return error_context(r, "ref %s", name);
 	if (r == 0)
-		r = store_tree_blobs(&tree, need, c);
+		r = names_blobs(&tree.erofs, need, c);
 	store_tree_close(&tree);
 	return r < 0 ? r : 0;
 }

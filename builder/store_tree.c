@@ -3,7 +3,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 #include "builder/composefs.h"
 #include "core/progress.h"
@@ -119,61 +118,4 @@ int store_tree_open(struct store_tree *t, const struct objects *o, const uint8_t
 void store_tree_close(struct store_tree *t)
 {
 	file_close(&t->image);
-}
-
-static int take_metacopy(void *context, const char *name, struct span value)
-{
-	static const uint8_t head[4] = {0, 4 + OBJECTS_DIGEST, 0, 1};
-	if (strcmp(name, "trusted.overlay.metacopy") ||
-		value.size != sizeof head + OBJECTS_DIGEST ||
-		memcmp(value.data, head, sizeof head))
-		return 0;
-	memcpy(context, value.data + sizeof head, OBJECTS_DIGEST);
-	return 1;
-}
-
-int store_tree_blob(const struct store_tree *t, const struct erofs_inode *inode,
-	uint8_t digest[OBJECTS_DIGEST])
-{
-	if (!S_ISREG(inode->mode))
-		return 1;
-	int r = erofs_xattrs(&t->erofs, inode, take_metacopy, digest);
-	return r < 0 ? r : !r;
-}
-
-struct visitor {
-	const struct store_tree *tree;
-	int (*found)(void *context, const uint8_t *digest);
-	void *context;
-	uint64_t n_left; /* inodes: a crafted image must not be walked for ever */
-};
-
-static int visit(void *context, struct span name, uint64_t nid)
-{
-	struct visitor *v = context;
-	const struct erofs *e = &v->tree->erofs;
-	struct erofs_inode inode;
-	uint8_t digest[OBJECTS_DIGEST];
-	(void)name;
-	if (v->n_left-- == 0)
-		return error_format(
-			"%s: more names than the image has room for", e->file->name);
-	int r = erofs_inode(e, nid, &inode);
-	if (r == 0 && S_ISDIR(inode.mode))
-		return erofs_list(e, &inode, visit, v);
-	if (r == 0)
-		r = store_tree_blob(v->tree, &inode, digest);
-	if (r == 0)
-		return v->found(v->context, digest);
-	return r < 0 ? r : 0;
-}
-
-int store_tree_blobs(const struct store_tree *t,
-	int (*found)(void *context, const uint8_t *digest), void *context)
-{
-	/* Each name takes at least a dirent; a loop of directories runs out of them. */
-	struct visitor v = {t, found, context, t->erofs.size / EROFS_DIRENT_SIZE};
-	struct erofs_inode root;
-	int r = erofs_inode(&t->erofs, t->erofs.root, &root);
-	return r < 0 ? r : erofs_list(&t->erofs, &root, visit, &v);
 }

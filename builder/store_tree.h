@@ -15,7 +15,7 @@
 int store_tree_add(const struct objects *o, const struct tree *tree, unsigned jobs,
 	uint8_t digest[OBJECTS_DIGEST], uint64_t *n_added, uint64_t *n_known);
 
-/* The image of a tree's names, checked, in memory. */
+/* The image of a tree's names (blobfs/names.h), checked, in memory. */
 struct store_tree {
 	struct file image;
 	struct erofs erofs;
@@ -29,20 +29,6 @@ struct store_tree {
  */
 int store_tree_open(struct store_tree *t, const struct objects *o, const uint8_t *digest);
 void store_tree_close(struct store_tree *t);
-
-/*
- * Calls FOUND for the digest of each blob that the tree names, once per file. What FOUND
- * returns other than 0 ends it.
- */
-int store_tree_blobs(const struct store_tree *t,
-	int (*found)(void *context, const uint8_t *digest), void *context);
-
-/*
- * The digest of the blob that holds the contents of INODE: 0, or 1 if there is none (it
- * is inside the image, or no regular file).
- */
-int store_tree_blob(const struct store_tree *t, const struct erofs_inode *inode,
-	uint8_t digest[OBJECTS_DIGEST]);
 
 /* How checkout treats what only root may do. */
 enum store_checkout {

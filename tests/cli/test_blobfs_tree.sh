@@ -54,6 +54,77 @@ test_same_tree_same_bytes() {
 	! cmp -s one four
 }
 
+# list IMAGE : the digests of its blobs but the refs', which change
+list() {
+	"$cairn" blob list "$1" | grep -vF "$("$CAIRN_BUILD/dump.blobfs" "$1" | sed -n 's/^Refs: *//p') "
+}
+
+test_gc_keeps_what_trees_name() {
+	plant tree
+	expect 0 "$cairn" build tree --blobfs image
+	list image >before
+	[ "$(wc -l <before)" -gt 300 ]
+	head -c 100000 /dev/urandom >loose
+	echo nobody names this either >small
+	expect 0 "$cairn" blob add image loose small
+	expect 0 "$cairn" blob gc image
+	grep -q ' 2 removed' err
+	list image >after
+	cmp before after
+	expect 0 "$CAIRN_BUILD/fsck.blobfs" image
+	# Another tree with a file of its own goes with its ref, and what both have stays.
+	cp -a tree other
+	seq 5 50000 >other/a/text
+	expect 0 "$cairn" build other --blobfs second
+	expect 0 "$CAIRN_BUILD/dump.blobfs" --extract-all all second
+	expect 0 "$cairn" blob add image $(find all -type f)
+	expect 0 "$cairn" ref set image other "$("$cairn" ref list second | cut -d' ' -f1)"
+	expect 0 "$cairn" blob gc image
+	"$cairn" blob list image | grep -q "$(fsverity digest --compact other/a/text)"
+	expect 0 "$cairn" ref delete image other
+	expect 0 "$cairn" blob gc image
+	list image >after
+	cmp before after
+}
+
+test_gc_refuses_a_tree_it_cannot_walk() {
+	plant tree
+	expect 0 "$cairn" build tree --blobfs image
+	# Directories that contain themselves: the root in the place of those in it.
+	expect 0 "$cairn" blob get --output names image "$("$cairn" ref list image | cut -d' ' -f1)"
+	python3 - <<-'END'
+		import struct
+		data = bytearray(open('names', 'rb').read())
+		root = struct.unpack_from('<H', data, 1024 + 14)[0]
+		inode = root * 32
+		size = struct.unpack_from('<I', data, inode + 8)[0]
+		icount = struct.unpack_from('<H', data, inode + 2)[0]
+		extended = data[inode] & 1
+		layout = data[inode] >> 1 & 7
+		start = struct.unpack_from('<I', data, inode + 16)[0] * 4096
+		if layout == 2 and size < 4096:
+		    start = inode + (64 if extended else 32) + (12 + (icount - 1) * 4 if icount else 0)
+		count = struct.unpack_from('<H', data, start + 8)[0] // 12
+		for i in range(count):
+		    if data[start + i * 12 + 10] == 2:  # a directory
+		        struct.pack_into('<Q', data, start + i * 12, root)
+		open('loop', 'wb').write(data)
+	END
+	expect 0 "$CAIRN_BUILD/mkfs.blobfs" --digests other loop
+	expect 0 "$cairn" ref set other os "$(cut -d' ' -f1 out)"
+	refused 5 'ref os.*more names' "$cairn" blob gc other
+	[ "$("$cairn" blob list other | wc -l)" = 2 ]
+	# A damaged tree names nothing for certain.
+	expect 0 "$cairn" blob gc image
+	local data
+	data=$("$CAIRN_BUILD/dump.blobfs" --index image | awk -v d="$("$cairn" ref list image | cut -d' ' -f1)" '$1 == d { print $3 }')
+	printf X | dd of=image bs=1 seek=$((data + 5000)) conv=notrunc status=none
+	list image >before
+	refused 3 'ref tree: ' "$cairn" blob gc image
+	list image >after
+	cmp before after
+}
+
 test_store_and_image_convert_both_ways() {
 	plant tree
 	expect 0 "$cairn" store add --quiet --ref os s tree
