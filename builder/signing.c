@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "core/authenticode.h"
 #include "core/dps.h"
@@ -217,11 +216,8 @@ static int add_program(struct walk *w, const struct fat_entry *entry)
 static int visit(void *context, const struct fat_entry *entry)
 {
 	struct walk *w = context;
-	size_t n = strlen(entry->name);
 	if (!entry->is_directory)
-		return n > 4 && !strcasecmp(entry->name + n - 4, ".efi")
-			       ? add_program(w, entry)
-			       : 0;
+		return fat_is_program(entry) ? add_program(w, entry) : 0;
 	if (w->depth == ESP_DEPTH)
 		return error_format(
 			"%s: directories too deep on the ESP", w->s->file.name);

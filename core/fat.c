@@ -288,7 +288,7 @@ static char short_char(uint8_t c, bool lower)
 	return (char)(lower && c >= 'A' && c <= 'Z' ? c + 32 : c);
 }
 
-static void decode_short(const uint8_t *slot, char name[FAT_NAME_SIZE])
+static void decode_short(const uint8_t *slot, char name[FAT_SHORT_SIZE])
 {
 	size_t n = 0, base = 8, extension = 3;
 	while (base && slot[base - 1] == ' ')
@@ -319,8 +319,15 @@ static void decode_entry(const struct fat *fat, const uint8_t *slot,
 		e->cluster |= (uint32_t)get_le16(slot + 20) << 16;
 	bool is_long =
 		l->valid && l->expected == 0 && l->checksum == short_checksum(slot);
+	decode_short(slot, e->short_name);
 	if (!is_long || !decode_long(l, e->name))
-		decode_short(slot, e->name);
+		strcpy(e->name, e->short_name);
+}
+
+/* "." and "..": nothing else that begins with a dot may be passed over. */
+static bool is_dot(const uint8_t *slot)
+{
+	return !memcmp(slot, ".          ", 11) || !memcmp(slot, "..         ", 11);
 }
 
 int fat_list(const struct fat *fat, const struct fat_entry *directory,
@@ -341,11 +348,23 @@ int fat_list(const struct fat *fat, const struct fat_entry *directory,
 		} else {
 			decode_entry(fat, slot, &l, &e);
 			l.valid = false;
-			if (slot[0] != '.' && !(slot[11] & VOLUME))
+			if (!is_dot(slot) && !(slot[11] & VOLUME))
 				r = found(context, &e);
 		}
 	}
 	return r;
+}
+
+static bool ends_in_efi(const char *name)
+{
+	size_t n = strlen(name);
+	return n > 4 && !strcasecmp(name + n - 4, ".efi");
+}
+
+bool fat_is_program(const struct fat_entry *entry)
+{
+	return !entry->is_directory &&
+	       (ends_in_efi(entry->name) || ends_in_efi(entry->short_name));
 }
 
 struct search {

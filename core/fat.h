@@ -11,7 +11,8 @@
  * of On-Disk Format" 1.03, which the UEFI specification refers to.
  */
 
-#define FAT_NAME_SIZE 768 /* 255 UTF-16 units as UTF-8, and a NUL */
+#define FAT_NAME_SIZE  768 /* 255 UTF-16 units as UTF-8, and a NUL */
+#define FAT_SHORT_SIZE 13  /* 8 and 3 characters, a dot, and a NUL */
 
 struct fat {
 	const struct file *file; /* not owned */
@@ -30,7 +31,8 @@ struct fat {
 };
 
 struct fat_entry {
-	char name[FAT_NAME_SIZE]; /* the long name if there is one; UTF-8 */
+	char name[FAT_NAME_SIZE];        /* the long name if there is one; UTF-8 */
+	char short_name[FAT_SHORT_SIZE]; /* what the file can be opened by as well */
 	bool is_directory;
 	uint32_t size;       /* bytes; 0 for directories */
 	uint32_t cluster;    /* the first one; 0 if empty, or the root directory */
@@ -47,6 +49,12 @@ int fat_open(struct fat *fat, const struct file *f, uint64_t offset, uint64_t si
  */
 int fat_list(const struct fat *fat, const struct fat_entry *directory,
 	int (*found)(void *context, const struct fat_entry *entry), void *context);
+
+/*
+ * Whether one of the two names of a file ends in .efi, in any case: firmware opens it by
+ * either, so that a long name cannot hide a program.
+ */
+bool fat_is_program(const struct fat_entry *entry);
 
 /*
  * Finds PATH ("EFI/Linux/os.efi", a leading slash is ignored), ASCII letters compared

@@ -227,7 +227,7 @@ static void check_esp(struct boot *b)
 		return;
 	}
 	for (size_t i = 0; i < files.n_items; i++) {
-		if (boot_file_is_program(&files.items[i]))
+		if (fat_is_program(&files.items[i].entry))
 			check_program(b, &files.items[i]);
 		else
 			report_uncovered(b->report, "esp", &b->esp,

@@ -5,7 +5,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 /* A directory on the way down. */
 struct walk {
@@ -85,12 +84,6 @@ void boot_files_free(struct boot_files *files)
 		free(files->items[i].path);
 	free(files->items);
 	*files = (struct boot_files){0};
-}
-
-bool boot_file_is_program(const struct boot_file *file)
-{
-	size_t n = strlen(file->path);
-	return n > 4 && !strcasecmp(file->path + n - 4, ".efi");
 }
 
 static int read_sections(struct program *p)

@@ -27,9 +27,6 @@ struct boot_files {
 int boot_files_list(struct boot_files *files, const struct fat *fat);
 void boot_files_free(struct boot_files *files);
 
-/* Whether the name ends in .efi, in any case: what a firmware would start. */
-bool boot_file_is_program(const struct boot_file *file);
-
 /* An EFI program, read into memory. */
 struct program {
 	struct buffer bytes; /* owned; PE points into it */

@@ -111,7 +111,7 @@ static json_object *describe_esp(const struct file *f, const struct gpt_partitio
 		json_object *entry = json_object_new_object();
 		json_add_text(entry, "path", file->path);
 		json_add_number(entry, "size", file->entry.size);
-		if (boot_file_is_program(file))
+		if (fat_is_program(&file->entry))
 			inspect_program(entry, &fat, file, options);
 		json_append(list, entry);
 	}

@@ -132,6 +132,57 @@ static void lists_and_finds(void **state)
 	assert_non_null(strstr(error_text(), "more than the 5 allowed"));
 }
 
+static int keep_last(void *context, const struct fat_entry *entry)
+{
+	*(struct fat_entry *)context = *entry;
+	return 0;
+}
+
+/* The only file of EFI/BOOT once the bytes FROM of its slot were replaced. */
+static struct fat_entry list_changed(
+	const struct file *f, const struct fat *fat, const char *from, const char *to)
+{
+	struct fat_entry directory, e = {.name = ""};
+	BUFFER whole = {0};
+	assert_int_equal(buffer_append_zeros(&whole, (size_t)f->size), 0);
+	assert_int_equal(file_read(f, whole.data, whole.size, 0), 0);
+	uint8_t *at = memmem(whole.data, whole.size, from, strlen(from));
+	assert_non_null(at);
+	uint64_t offset = (uint64_t)(at - whole.data);
+	assert_int_equal(file_write(f, to, strlen(to), offset), 0);
+	assert_int_equal(fat_find(fat, "EFI/BOOT", &directory), 0);
+	assert_int_equal(fat_list(fat, &directory, keep_last, &e), 0);
+	return e;
+}
+
+static void no_name_hides_a_program(void **state)
+{
+	(void)state;
+	AUTO_FILE f = FILE_CLOSED;
+	struct fat fat;
+	struct fat_entry e;
+	make(&f, "16", 16 * MIB, "2");
+	assert_int_equal(fat_open(&fat, &f, 0, f.size), 0);
+	e = list_changed(&f, &fat, "BOOTX64 EFI", ".OOTX64 EFI");
+	assert_string_equal(e.name, ".OOTX64.EFI");
+	assert_true(fat_is_program(&e));
+	e = list_changed(&f, &fat, ".OOTX64 EFI", "BOOTX64 TXT");
+	assert_string_equal(e.name, "BOOTX64.TXT");
+	assert_false(fat_is_program(&e));
+	/* A long name and a short one: each alone makes it a program. */
+	assert_int_equal(fat_find(&fat, files[0].path, &e), 0);
+	assert_true(fat_is_program(&e));
+	assert_string_not_equal(e.short_name, e.name);
+	strcpy(e.name, "readme.txt");
+	assert_true(fat_is_program(&e));
+	strcpy(e.short_name, "README.TXT");
+	assert_false(fat_is_program(&e));
+	strcpy(e.name, "os.EfI");
+	assert_true(fat_is_program(&e));
+	e.is_directory = true;
+	assert_false(fat_is_program(&e));
+}
+
 /* The boot sector with one field changed must be refused, and the untouched one not. */
 static void refuses_absurd_numbers(void **state)
 {
@@ -263,6 +314,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(reads_what_others_wrote),
 		cmocka_unit_test(lists_and_finds),
+		cmocka_unit_test(no_name_hides_a_program),
 		cmocka_unit_test(refuses_absurd_numbers),
 		cmocka_unit_test(ends_on_broken_chains),
 		cmocka_unit_test(replacing_equals_making),
