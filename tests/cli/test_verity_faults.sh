@@ -10,7 +10,7 @@ noise() {
 # with_fault FAULT FILE FROM COMMAND...
 with_fault() {
 	[ -e "$T/faulty.so" ] || gcc -shared -fPIC -O1 -D_GNU_SOURCE -o "$T/faulty.so" \
-		"$CAIRN_TOP/tests/helpers/faulty_read.c" -ldl
+		"$CAIRN_TOP/tests/preload/faulty_read.c" -ldl
 	local fault=$1 file=$2 from=$3
 	shift 3
 	FAULT=$fault FAULT_FILE=$file FAULT_FROM=$from LD_PRELOAD=$T/faulty.so "$@"
