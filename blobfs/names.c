@@ -73,10 +73,11 @@ void names_close(struct names *n)
 static int take_metacopy(void *context, const char *name, struct span value)
 {
 	static const uint8_t head[4] = {0, 4 + BLOBFS_DIGEST_SIZE, 0, 1};
-	if (strcmp(name, "trusted.overlay.metacopy") != 0 ||
-		value.size != sizeof head + BLOBFS_DIGEST_SIZE ||
-		memcmp(value.data, head, sizeof head) != 0)
+	if (strcmp(name, "trusted.overlay.metacopy") != 0)
 		return 0;
+	if (value.size != sizeof head + BLOBFS_DIGEST_SIZE ||
+		memcmp(value.data, head, sizeof head) != 0)
+		return error_format("a tree names a blob without a SHA-256 digest");
 	memcpy(context, value.data + sizeof head, BLOBFS_DIGEST_SIZE);
 	return 1;
 }

@@ -37,7 +37,8 @@ void names_close(struct names *n);
 
 /*
  * The digest of the blob that holds the contents of INODE: 0, or 1 if there is none (it
- * is inside the image, or no regular file).
+ * is inside the image, or no regular file). STATUS_FORMAT if its contents are elsewhere,
+ * but not under a digest.
  */
 int names_blob(const struct erofs *e, const struct erofs_inode *inode,
 	uint8_t digest[BLOBFS_DIGEST_SIZE]);

@@ -11,23 +11,28 @@
 #include <syslog.h>
 #include <unistd.h>
 
+#include "blobfs/refs.h"
 #include "blobfs/tools/serve.h"
 #include "blobfs/tools/tool.h"
+#include "core/progress.h"
 
 const char tool_name[] = "mount.blobfs";
 const char tool_usage[] =
-	"usage: mount.blobfs [-f] [-o OPTION,...] IMAGE DIR\n\n"
+	"usage: mount.blobfs [-f] [--tree DIGEST|REF] [-o OPTION,...] IMAGE DIR\n\n"
 	"Shows the blobs of an image as files DIR/ab/cdef..., read-only; every block is\n"
 	"verified before it is used. Also run by `mount -t blobfs` and from /etc/fstab;\n"
 	"umount (or fusermount3 -u) ends it.\n\n"
-	"  -f  stay in the foreground, and log to standard error\n"
-	"  -o  ro, nosuid, nodev, noexec, exec, allow_other, and what only mount(8) "
-	"reads\n";
+	"  -f      stay in the foreground, and log to standard error\n"
+	"  --tree  show the tree of that digest, or that a ref leads to, with its\n"
+	"          names, owners, modes, attributes and links\n"
+	"  -o      tree=DIGEST|REF, ro, nosuid, nodev, noexec, exec, allow_other, and\n"
+	"          what only mount(8) reads\n";
 
 struct options {
 	bool foreground;
 	bool allow_other;
 	bool noexec;
+	const char *tree; /* a digest or a ref; NULL: the blobs */
 	const char *image;
 	const char *dir;
 };
@@ -52,6 +57,8 @@ static int parse_mount_options(char *list, struct options *o)
 			o->allow_other = true;
 		else if (!strcmp(word, "noexec"))
 			o->noexec = true;
+		else if (!strncmp(word, "tree=", 5))
+			o->tree = word + 5;
 		else if (!is_one_of(word, ignored) && strncmp(word, "x-", 2) != 0)
 			return error_usage("unknown mount option %s", word);
 	}
@@ -60,14 +67,20 @@ static int parse_mount_options(char *list, struct options *o)
 
 static int parse(int argc, char **argv, struct options *o)
 {
+	static const struct option options[] = {
+		{"tree", required_argument, NULL, 'T'},
+		{0},
+	};
 	int c, r = 0;
 	opterr = 0;
 	/* -s, -n, -v and -t TYPE come from mount(8). */
-	while (r == 0 && (c = getopt(argc, argv, "fsnvo:t:")) != -1) {
+	while (r == 0 && (c = getopt_long(argc, argv, "fsnvo:t:", options, NULL)) != -1) {
 		if (c == 'f')
 			o->foreground = true;
 		else if (c == 'o')
 			r = parse_mount_options(optarg, o);
+		else if (c == 'T')
+			o->tree = optarg;
 		else if (c == '?')
 			r = tool_unknown_option(argv, optind - 1);
 	}
@@ -79,6 +92,37 @@ static int parse(int argc, char **argv, struct options *o)
 	o->image = argv[optind];
 	o->dir = argv[optind + 1];
 	return 0;
+}
+
+/* A digest, or the name of a ref, which is only a hint: what it led to is said. */
+static int find_tree(struct blobfs_store *s, const char *tree, uint8_t *digest)
+{
+	AUTO_BLOBFS_REFS refs = {0};
+	char text[BLOBFS_DIGEST_TEXT];
+	if (!strncmp(tree, "sha256:", 7) || strlen(tree) == 2 * BLOBFS_DIGEST_SIZE)
+		return blobfs_digest_parse(tree, digest);
+	int r = blobfs_refs_load(&refs, s);
+	const struct blobfs_ref *ref = r == 0 ? blobfs_refs_find(&refs, tree) : NULL;
+	if (r < 0)
+		return r;
+	if (!ref)
+		return error_set(STATUS_FAILED, ENOENT, "%s: has no ref %s",
+			s->device->name, tree);
+	memcpy(digest, ref->digest, BLOBFS_DIGEST_SIZE);
+	progress_note("%s: the ref %s, which nothing authenticates, leads to %s",
+		s->device->name, tree, blobfs_digest_text(digest, text));
+	return 0;
+}
+
+static int load_tree(struct names *names, struct blobfs_store *s, const char *tree)
+{
+	uint8_t digest[BLOBFS_DIGEST_SIZE];
+	int r = find_tree(s, tree, digest);
+	if (r == 0)
+		r = names_load(names, s, digest);
+	if (r == 1)
+		r = error_format("%s: is no tree", tree);
+	return r < 0 ? error_context(r, "--tree") : 0;
 }
 
 /* The session, whose mount options say what it is and that nothing in it can be changed.
@@ -97,8 +141,9 @@ static int make_session(const struct options *o, struct serve *s)
 		return r;
 	char *argv[] = {(char *)tool_name, (char *)"-o", (char *)text.data, NULL};
 	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-	s->session =
-		fuse_session_new(&args, &serve_operations, sizeof serve_operations, s);
+	s->session = fuse_session_new(&args,
+		s->tree ? &serve_tree_operations : &serve_operations,
+		sizeof serve_operations, s);
 	fuse_opt_free_args(&args);
 	if (!s->session)
 		return error_set(STATUS_FAILED, EIO, "cannot make a FUSE session");
@@ -162,10 +207,15 @@ int tool_run(int argc, char **argv)
 	struct options o = {0};
 	struct serve s = {.n_threads = 6};
 	AUTO_BLOBFS_IMAGE image = {0};
+	AUTO_NAMES names = NAMES_CLOSED;
 	int r = parse(argc, argv, &o);
 	if (r == 0)
 		r = blobfs_image_open(&image, o.image, false);
 	s.to_stderr = o.foreground;
+	if (r == 0 && o.tree) {
+		r = load_tree(&names, &image.store, o.tree);
+		s.tree = &names;
+	}
 	if (r == 0)
 		r = serve_start(&s, &image);
 	if (r == 0)

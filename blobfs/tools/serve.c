@@ -1,66 +1,17 @@
 /* SPDX-License-Identifier: MIT */
 #define FUSE_USE_VERSION 312
-#include "blobfs/tools/serve.h"
-
 #include <errno.h>
-#include <fuse_lowlevel.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <syslog.h>
 #include <unistd.h>
 
+#include "blobfs/tools/serve_reader.h"
 #include "blobfs/walk.h"
 #include "core/hex.h"
 
-#define N_SLOTS   64
-#define MAX_READ  ((size_t)1 << 20)
 #define FIRST_DIR ((fuse_ino_t)2)
 #define N_DIRS    256
 #define NAME_SIZE (2 * (BLOBFS_DIGEST_SIZE - 1))
-#define FOR_EVER  86400.0 /* a blob never changes */
-
-/* A thread's own reader: the reader knows no locks. */
-struct reader {
-	struct blobfs fs;
-	struct blobfs_slot slots[N_SLOTS];
-	uint8_t data[MAX_READ];
-};
-
-static _Thread_local struct reader *mine;
-
-static struct reader *reader_of(struct serve *s)
-{
-	if (mine)
-		return mine;
-	struct reader *r = malloc(sizeof *r);
-	struct blobfs_platform platform = blobfs_device_platform(&s->image->device);
-	if (!r)
-		return NULL;
-	/* The state stays the one that was locked, whatever is written meanwhile. */
-	r->fs = s->image->store.fs;
-	r->fs.platform = platform;
-	r->fs.slots = r->slots;
-	r->fs.n_slots = N_SLOTS;
-	for (unsigned i = 0; i < N_SLOTS; i++)
-		r->slots[i].valid = 0;
-	mine = r;
-	return r;
-}
-
-static void log_bad(const struct serve *s, const uint8_t *digest, uint64_t offset,
-	const struct reader *r, int error)
-{
-	char text[BLOBFS_DIGEST_TEXT];
-	blobfs_digest_text(digest, text);
-	blobfs_failed(&r->fs, s->image->file.name, error);
-	if (s->to_stderr)
-		fprintf(stderr, "mount.blobfs: %s: offset %ju: %s\n", text,
-			(uintmax_t)offset, error_text());
-	else
-		syslog(LOG_ERR, "%s: offset %ju: %s", text, (uintmax_t)offset,
-			error_text());
-}
 
 /* ---- nodes: what the kernel knows ---------------------------------------------------
  */
@@ -179,8 +130,8 @@ static void reply_entry(fuse_req_t req, fuse_ino_t ino)
 {
 	struct fuse_entry_param e = {.ino = ino,
 		.attr = attributes(ino),
-		.attr_timeout = FOR_EVER,
-		.entry_timeout = FOR_EVER};
+		.attr_timeout = SERVE_FOR_EVER,
+		.entry_timeout = SERVE_FOR_EVER};
 	if (fuse_reply_entry(req, &e) < 0)
 		forget_node(fuse_req_userdata(req), ino, 1);
 }
@@ -206,12 +157,12 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, ENOENT);
 		return;
 	}
-	struct reader *reader = reader_of(s);
+	struct serve_reader *reader = serve_reader(s);
 	struct blobfs_blob blob;
 	digest[0] = (uint8_t)(parent - FIRST_DIR);
 	int r = reader ? blobfs_open_blob(&reader->fs, digest, &blob) : BLOBFS_IO;
 	if (reader && r != 0 && r != BLOBFS_MISSING)
-		log_bad(s, digest, 0, reader, r);
+		serve_log_bad(s, digest, 0, reader, r);
 	if (r != 0) {
 		fuse_reply_err(req, r == BLOBFS_MISSING ? ENOENT : EIO);
 		return;
@@ -227,7 +178,7 @@ static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi
 {
 	(void)fi;
 	struct stat st = attributes(ino);
-	fuse_reply_attr(req, &st, FOR_EVER);
+	fuse_reply_attr(req, &st, SERVE_FOR_EVER);
 }
 
 /* ---- directories --------------------------------------------------------------------
@@ -261,8 +212,8 @@ static size_t list_root(fuse_req_t req, uint8_t *buffer, size_t size, off_t offs
 }
 
 /* The blobs of a directory from the OFFSETth on. */
-static int list_blobs(fuse_req_t req, struct reader *reader, uint8_t first, size_t size,
-	off_t offset, size_t *used)
+static int list_blobs(fuse_req_t req, struct serve_reader *reader, uint8_t first,
+	size_t size, off_t offset, size_t *used)
 {
 	struct blobfs_walk walk;
 	struct blobfs_entry e;
@@ -289,11 +240,11 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 	struct fuse_file_info *fi)
 {
 	(void)fi;
-	struct reader *reader = reader_of(fuse_req_userdata(req));
+	struct serve_reader *reader = serve_reader(fuse_req_userdata(req));
 	size_t used = 0;
 	int r = reader ? 0 : -ENOMEM;
-	if (size > MAX_READ)
-		size = MAX_READ;
+	if (size > SERVE_MAX_READ)
+		size = SERVE_MAX_READ;
 	if (r == 0 && ino == FUSE_ROOT_ID)
 		used = list_root(req, reader->data, size, offset);
 	else if (r == 0)
@@ -311,62 +262,30 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct serve *s = fuse_req_userdata(req);
-	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+	if (serve_is_for_writing(fi)) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}
-	struct reader *reader = reader_of(s);
+	struct serve_reader *reader = serve_reader(s);
 	struct blobfs_blob *blob = malloc(sizeof *blob);
 	int r = reader && blob
 			? blobfs_open_entry(&reader->fs, &node_of(ino)->entry, blob)
 			: BLOBFS_IO;
 	if (r != 0) {
 		if (reader && blob)
-			log_bad(s, node_of(ino)->entry.digest, 0, reader, r);
+			serve_log_bad(s, node_of(ino)->entry.digest, 0, reader, r);
 		free(blob);
 		fuse_reply_err(req, EIO);
 		return;
 	}
-	fi->fh = (uint64_t)(uintptr_t)blob;
-	fi->keep_cache = 1;
-	if (fuse_reply_open(req, fi) < 0)
-		free(blob);
-}
-
-static void op_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	(void)ino;
-	free((void *)(uintptr_t)fi->fh);
-	fuse_reply_err(req, 0);
-}
-
-static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-	struct fuse_file_info *fi)
-{
-	(void)ino;
-	struct serve *s = fuse_req_userdata(req);
-	const struct blobfs_blob *blob = (const void *)(uintptr_t)fi->fh;
-	struct reader *reader = reader_of(s);
-	size_t n = 0;
-	if (size > MAX_READ)
-		size = MAX_READ;
-	int r = reader ? blobfs_read(&reader->fs, blob, (uint64_t)offset, reader->data,
-				 size, &n)
-		       : BLOBFS_IO;
-	if (r == 0) {
-		fuse_reply_buf(req, (const char *)reader->data, n);
-		return;
-	}
-	if (reader)
-		log_bad(s, blob->entry.digest, (uint64_t)offset + n, reader, r);
-	fuse_reply_err(req, EIO);
+	serve_open(req, fi, blob);
 }
 
 static void op_init(void *userdata, struct fuse_conn_info *connection)
 {
 	(void)userdata;
-	connection->max_readahead = MAX_READ;
-	connection->max_write = MAX_READ;
+	connection->max_readahead = SERVE_MAX_READ;
+	connection->max_write = SERVE_MAX_READ;
 }
 
 const struct fuse_lowlevel_ops serve_operations = {
@@ -377,8 +296,8 @@ const struct fuse_lowlevel_ops serve_operations = {
 	.getattr = op_getattr,
 	.readdir = op_readdir,
 	.open = op_open,
-	.release = op_release,
-	.read = op_read,
+	.release = serve_release,
+	.read = serve_read,
 };
 
 int serve_start(struct serve *s, struct blobfs_image *image)
@@ -401,7 +320,7 @@ static void *answer(void *argument)
 	struct worker w = *(struct worker *)argument;
 	struct fuse_buf buffer = {0};
 	/* All memory that is known beforehand, and nobody begins before the sandbox. */
-	reader_of(w.serve);
+	serve_reader(w.serve);
 	pthread_barrier_wait(w.ready);
 	pthread_barrier_wait(w.ready);
 	while (!fuse_session_exited(w.serve->session)) {
@@ -413,7 +332,7 @@ static void *answer(void *argument)
 		fuse_session_process_buf(w.serve->session, &buffer);
 	}
 	free(buffer.mem);
-	free(mine);
+	serve_reader_free();
 	return NULL;
 }
 

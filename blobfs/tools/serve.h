@@ -5,6 +5,7 @@
 #include <pthread.h>
 
 #include "blobfs/image.h"
+#include "blobfs/names.h"
 
 /*
  * An image shown through FUSE: directories 00 to ff, in each the blobs whose digests
@@ -19,6 +20,7 @@ struct serve_node {
 
 struct serve {
 	struct blobfs_image *image;
+	const struct names *tree; /* for serve_tree_operations */
 	unsigned n_threads;
 	struct fuse_session *session;
 	pthread_mutex_t lock; /* of the table and its nodes */
@@ -30,6 +32,12 @@ struct serve {
 
 /* The operations; userdata is the struct serve. */
 extern const struct fuse_lowlevel_ops serve_operations;
+
+/*
+ * The same image shown as one tree: its names, attributes and links as they were, its
+ * contents from the blobs. A blob that the tree names and the image lacks is EIO.
+ */
+extern const struct fuse_lowlevel_ops serve_tree_operations;
 
 int serve_start(struct serve *s, struct blobfs_image *image);
 

@@ -121,6 +121,117 @@ test_state_stays_while_it_changes() {
 	[ ! -e "$(path "$(digest new)")" ]
 }
 
+# A tree of all that files can be, with whiteouts and attributes of an overlay of its own.
+plant() {
+	mkdir -p tree/{etc/deep,usr/bin,empty,many,00,"new
+line"}
+	seq 1 90000 >tree/usr/bin/blob
+	ln tree/usr/bin/blob tree/etc/again
+	head -c 3000001 /dev/urandom >tree/usr/bin/large
+	seq 1 1000 >tree/etc/text
+	head -c 64 /dev/urandom >tree/etc/inline-64
+	head -c 65 /dev/urandom >tree/etc/blob-65
+	: >tree/etc/empty
+	truncate -s 5M tree/usr/bin/sparse && echo end >>tree/usr/bin/sparse
+	printf x >"tree/etc/$(printf 'bad\377name')"
+	ln -s ../usr/bin/blob tree/etc/short
+	ln -s "$(printf '%01500d' 0)" tree/etc/long
+	local i
+	for i in $(seq 1 700); do echo "$i" >"tree/many/file-$i"; done
+	mknod tree/etc/char c 1 3
+	mknod tree/etc/block b 259 1048575
+	mkfifo tree/etc/fifo
+	mknod tree/etc/whiteout c 0 0
+	mknod tree/01 c 0 0
+	chmod 6755 tree/usr/bin/blob
+	chmod 0 tree/etc/deep
+	chown 70000:70001 tree/etc/blob-65 tree/etc/short
+	setfattr -n user.a -v common tree/etc/text tree/etc/blob-65 tree/many
+	setfattr -n user.empty tree/etc/text
+	setfattr -n trusted.overlay.opaque -v y tree/empty
+	setfattr -n trusted.overlay.metacopy -v mine tree/etc/blob-65
+	setfattr -n security.capability -v 0sAQAAAgAgAAAAAAAAAAAAAAAAAAA= tree/etc/text
+	setfacl -m u:1234:rwx tree/etc/inline-64
+	setfacl -d -m g:77:rx tree/usr
+	find tree -depth -exec touch -h -d @1700000000.25 {} +
+	expect 0 cairn build tree --blobfs t.img
+	tree=$(cairn ref list t.img | cut -d' ' -f1)
+}
+
+list_tree() {
+	python3 "$CAIRN_TOP/tests/helpers/list-tree.py" "$1"
+}
+
+test_tree_is_as_it_was() {
+	plant
+	list_tree tree >before
+	[ "$(wc -l <before)" -gt 700 ]
+	mounted --tree "$tree" t.img
+	list_tree mnt >after
+	diff before after
+	cmp <(dd if=tree/usr/bin/large bs=1000 skip=700 count=9 status=none) \
+		<(dd if=mnt/usr/bin/large bs=1000 skip=700 count=9 status=none)
+	[ mnt/etc/again -ef mnt/usr/bin/blob ]
+	[ ! -e mnt/etc/nothing ] && [ ! -e mnt/ab ] && [ -d mnt/00 ]
+	expect 1 touch mnt/new
+	grep -q 'Read-only file system' "$T/err"
+	expect 1 cat mnt/etc/char
+	# Modes count for others.
+	chmod 755 "$T"
+	expect 0 setpriv --reuid nobody --clear-groups cat mnt/etc/text
+	expect 2 setpriv --reuid nobody --clear-groups ls mnt/etc/deep
+	grep -q 'Permission denied' "$T/err"
+	expect 0 umount mnt
+	# By the name of a ref, which is said to be no more than that.
+	expect 0 mount.blobfs -o ro,tree=tree t.img mnt
+	grep -q "nothing authenticates, leads to $tree" "$T/err"
+	list_tree mnt >after
+	diff before after
+}
+
+test_tree_with_missing_and_damaged_blobs() {
+	plant
+	local large data
+	large=$(digest tree/usr/bin/large)
+	data=$(dump.blobfs --index t.img | awk -v d="sha256:$large" '$1 == d { print $3 }')
+	printf X | dd of=t.img bs=1 seek=$((data + 100 * 4096 + 5)) conv=notrunc status=none
+	expect 0 cairn blob rm t.img "$(digest tree/etc/text)"
+	[ -c /dev/fuse ] || skip "this kernel has no FUSE"
+	trap 'umount -l "$T/mnt" 2>/dev/null || true' EXIT
+	mkdir -p mnt
+	timeout 60 mount.blobfs -f --tree "$tree" t.img mnt 2>log &
+	while ! mountpoint -q mnt; do sleep 0.1; done
+	[ "$(stat -c '%s %a' mnt/etc/text)" = "$(stat -c '%s %a' tree/etc/text)" ]
+	expect 1 cat mnt/etc/text
+	grep -q 'Input/output error' "$T/err"
+	grep -q "sha256:$(digest tree/etc/text): " log
+	expect 2 cmp tree/usr/bin/large mnt/usr/bin/large
+	grep -q 'Input/output error' "$T/err"
+	grep -q "sha256:$large: offset 409600: .* not what its hash says" log
+	cmp <(head -c 100000 tree/usr/bin/large) <(head -c 100000 mnt/usr/bin/large)
+	cmp tree/usr/bin/blob mnt/usr/bin/blob
+	expect 0 umount mnt
+	wait
+}
+
+test_tree_refusals() {
+	plant
+	mounted --tree "${tree#sha256:}" t.img
+	cmp tree/etc/text mnt/etc/text
+	mkdir other
+	refused 1 'no ref nothing' mount.blobfs --tree nothing t.img other
+	refused 2 'is no digest' mount.blobfs --tree sha256:12 t.img other
+	refused 5 'is no tree' mount.blobfs --tree "$(digest tree/etc/text)" t.img other
+	refused 1 'such blob|not there|no blob' mount.blobfs --tree "$(printf '%064d' 1)" t.img other
+	# One bit of the names is enough, wherever it is.
+	local data
+	data=$(dump.blobfs --index t.img | awk -v d="$tree" '$1 == d { print $3 }')
+	cp t.img bad.img
+	printf X | dd of=bad.img bs=1 seek=$((data + 5 * 4096 + 9)) conv=notrunc status=none
+	refused 3 'not what its hash says' mount.blobfs --tree "$tree" bad.img other
+	! mountpoint -q other || fail "mounted nonetheless"
+}
+
 test_refusals() {
 	make_files
 	mounted -o rw,nosuid,nodev x.img
