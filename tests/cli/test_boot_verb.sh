@@ -54,7 +54,7 @@ test_options() {
 	disk
 	expect 0 $cairn $(small hang --dry-run --memory 300 --smp 1)
 	grep -q -- '-smp 1 -m 300 .*readonly=on,file=.*/disk.raw' "$T/out"
-	! grep -q snapshot "$T/out"
+	! grep -q snapshot "$T/out" || fail "a snapshot nobody asked for"
 	expect 0 $cairn $(small hang --dry-run --snapshot --accel kvm)
 	grep -q -- '-accel kvm .*snapshot=on,file=.*/disk.raw' "$T/out"
 	expect 0 $cairn boot --uefi --dry-run disk.raw

@@ -119,7 +119,7 @@ test_same_bytes_everywhere() {
 	(umask 077 && cd elsewhere && TZ=Asia/Tokyo LANG=C.UTF-8 run && cmp cpio ../first)
 	"$helper" elsewhere.tar 6.1 virtio erofs "roothash=$hash" cpio
 	cmp cpio first
-	! LC_ALL=C grep -qa "$T" first
+	! LC_ALL=C grep -qa "$T" first || fail "a path of the host is in the initrd"
 }
 
 test_refusals() {

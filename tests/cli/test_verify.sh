@@ -24,7 +24,7 @@ area() {
 
 good() {
 	expect 0 "$cairn" verify --cert root.crt image.raw
-	! grep -q ^FAULT out
+	! grep -q ^FAULT out || fail "$(grep ^FAULT out)"
 }
 
 # poke OFFSET HEX: writes bytes into image.raw
@@ -203,10 +203,12 @@ test_signature_of_another_root_hash() {
 }
 
 # edited EXPRESSION: an image made by tests/make-image with EXPRESSION applied to the script
-# and the fixture's keys, in edited/.
+# and the fixture's keys, in edited/. An EXPRESSION that changes nothing is a mistake, but for
+# the one that says so.
 edited() {
-	sed -e "s|^key root\$|cp '$fixture'/root.{key,crt} .|" -e "$1" "$CAIRN_TOP/tests/make-image" >make-image
-	! cmp -s make-image "$CAIRN_TOP/tests/make-image"
+	sed -e "s|^key root\$|cp '$fixture'/root.{key,crt} .|" "$CAIRN_TOP/tests/make-image" >unedited
+	sed -e "$1" unedited >make-image
+	[ "$1" = s/NOTHING// ] || ! cmp -s make-image unedited || fail "nothing to edit for $1"
 	rm -rf edited
 	mkdir edited
 	bash make-image "$T/edited"
@@ -401,7 +403,7 @@ test_bad_blocks_of_the_tree() {
 	poke $((offset + 8192 + 3)) ff
 	expect 3 "$cairn" verify --cert root.crt image.raw
 	grep -q 'FAULT.*root verity partition, block 1 ' out
-	! grep -q 'FAULT.*root verity partition, block 0 ' out
+	! grep -q 'FAULT.*root verity partition, block 0 ' out || fail 'block 0 is named too'
 }
 
 test_hidden_data_is_found() {
