@@ -16,8 +16,10 @@
 
 #include "blobfs/names.h"
 #include "builder/store_tree.h"
+#include "core/interrupt.h"
 #include "core/path.h"
 
+/* A crafted tree may have directories that contain each other: no way goes deeper. */
 #define DEPTH_MAX 1000
 
 /* Where a file with several names was restored first; below the new directory. */
@@ -33,6 +35,7 @@ struct checkout {
 	int root;           /* the new directory */
 	int dirfd;          /* of the one being filled */
 	unsigned depth;     /* of it */
+	uint64_t n_left;    /* names that may still come */
 	struct buffer path; /* of what is being restored, below root */
 	void *firsts;       /* struct first_name, for tsearch(3) */
 };
@@ -227,8 +230,8 @@ static int restore_directory(
 {
 	int above = c->dirfd;
 	if (c->depth >= DEPTH_MAX)
-		return error_format("%s: more than %d directories deep",
-			buffer_text(&c->path), DEPTH_MAX);
+		return error_format("%s: the tree is more than %d directories deep",
+			c->store->name, DEPTH_MAX);
 	int fd = path_make_dir(above, name, 0700);
 	if (fd < 0)
 		return fd;
@@ -278,7 +281,12 @@ static int restore(void *context, struct span name, uint64_t nid)
 	char text[256];
 	size_t before = c->path.size;
 	snprintf(text, sizeof text, "%.*s", (int)name.size, (const char *)name.data);
-	int r = erofs_inode(&c->tree.erofs, nid, &inode);
+	if (c->n_left-- == 0)
+		return error_format(
+			"%s: more names than the tree has room for", c->store->name);
+	int r = interrupt_check();
+	if (r == 0)
+		r = erofs_inode(&c->tree.erofs, nid, &inode);
 	if (r == 0)
 		r = buffer_printf(&c->path, "%s%s", before ? "/" : "", text);
 	if (r == 0 && !(c->depth == 0 && names_hides_blobs(&inode)))
@@ -287,26 +295,28 @@ static int restore(void *context, struct span name, uint64_t nid)
 	return r;
 }
 
-/* Removes what is below DIRFD; what cannot be removed stays, the error is the caller's.
- */
-static void remove_below(int dirfd)
+/* Removes what is below FD and closes it, so that each level takes one descriptor; what
+ * cannot be removed stays, the error is the caller's. */
+static void remove_below(int fd)
 {
-	DIR *dir = fdopendir(dup(dirfd));
-	for (struct dirent *d; dir && (d = readdir(dir));) {
+	DIR *dir = fdopendir(fd);
+	if (!dir) {
+		close(fd);
+		return;
+	}
+	for (struct dirent *d; (d = readdir(dir));) {
 		if (!strcmp(d->d_name, ".") || !strcmp(d->d_name, ".."))
 			continue;
-		if (unlinkat(dirfd, d->d_name, 0) == 0)
+		if (unlinkat(fd, d->d_name, 0) == 0)
 			continue;
-		int fd = openat(dirfd, d->d_name,
-			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-		if (fd < 0)
+		int below = openat(
+			fd, d->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		if (below < 0)
 			continue;
-		remove_below(fd);
-		close(fd);
-		unlinkat(dirfd, d->d_name, AT_REMOVEDIR);
+		remove_below(below);
+		unlinkat(fd, d->d_name, AT_REMOVEDIR);
 	}
-	if (dir)
-		closedir(dir);
+	closedir(dir);
 }
 
 /* Fills the new directory TEMPORARY of PARENT, and gives it its name at the end. */
@@ -344,8 +354,9 @@ static int fill_new(struct checkout *c, const char *dir)
 		if (r < 0) {
 			remove_below(c->root);
 			unlinkat(parent, temporary, AT_REMOVEDIR);
+		} else {
+			close(c->root);
 		}
-		close(c->root);
 	}
 	close(parent);
 	return r;
@@ -358,6 +369,8 @@ int store_checkout(const struct objects *o, const uint8_t *digest, const char *d
 	int r = store_tree_open(&c.tree, o, digest);
 	if (r == 1)
 		r = error_format("%s: this blob is no tree", c.store->name);
+	/* Each name takes at least an entry of a directory. */
+	c.n_left = r == 0 ? c.tree.erofs.size / EROFS_DIRENT_SIZE : 0;
 	if (r == 0)
 		r = fill_new(&c, dir);
 	tdestroy(c.firsts, free_first);

@@ -163,4 +163,30 @@ test_collection_waits_for_writers() {
 	expect 0 "$cairn" store gc s
 }
 
+# Directories that contain each other, in an image of names that is otherwise right.
+test_endless_trees_end() {
+	mkdir -p tree/d/{e,f}
+	digest=$("$cairn" store add --quiet --ref good s tree | sed 's/^sha256:\([0-9a-f]*\).*/\1/')
+	expect 0 "$cairn" store checkout s good plain
+	[ -d plain/d/f ]
+	expect 0 "$cairn" store gc s
+	/usr/bin/python3 - "s/objects/${digest:0:2}/${digest:2}" <<-'END'
+		import re, sys
+		image = open(sys.argv[1], 'rb').read()
+		# The entries of d: ., .., e and f; e and f become d itself.
+		entries = re.compile(rb'(.{8})\x30\0\x02\0(.{8})\x31\0\x02\0'
+		                     rb'.{8}\x33\0\x02\0.{8}\x34\0\x02\0\.\.\.ef', re.S)
+		found = entries.search(image)
+		at = found.start()
+		for entry in (24, 36):
+		    image = image[:at + entry] + found.group(1) + image[at + entry + 8:]
+		open('endless', 'wb').write(image)
+	END
+	expect 0 "$cairn" store add --quiet --ref endless s endless
+	refused 5 '(deep|more names)' timeout 60 "$cairn" store checkout s endless out-of-it
+	[ -z "$(ls -A | grep -vxE 'out|err|s|tree|plain|endless')" ] || fail "left: $(ls -A)"
+	refused 5 '(deep|more names)' timeout 60 "$cairn" store gc s
+	expect 0 "$cairn" store checkout s good again
+}
+
 run_tests "$@"
