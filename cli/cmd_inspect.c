@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "builder/uki.h"
@@ -35,8 +36,12 @@ static json_object *child_of(json_object *o, const char *key)
 /* What comes from the image must not drive the terminal. */
 static void print_safely(const char *text)
 {
-	for (; *text; text++)
-		putchar((unsigned char)*text < 0x20 || *text == 0x7f ? '?' : *text);
+	char *safe = strdup(text);
+	if (safe) {
+		error_defuse(safe);
+		fputs(safe, stdout);
+	}
+	free(safe);
 }
 
 /* The members of O that are plain values, one per line. */

@@ -9,11 +9,22 @@
 static _Thread_local struct error_record current;
 static _Thread_local bool recorded;
 
+void error_defuse(char *text)
+{
+	for (unsigned char *p = (unsigned char *)text; *p; p++) {
+		if (*p < 0x20 || *p == 0x7f)
+			*p = '?';
+		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F */
+			p[0] = p[1] = '?';
+	}
+}
+
 static void record(enum status status, const char *format, va_list args)
 {
 	/* Formatted aside first: the arguments may point into the current record. */
 	struct error_record next = {.status = status};
 	vsnprintf(next.text, sizeof next.text, format, args);
+	error_defuse(next.text);
 	current = next;
 	recorded = true;
 }

@@ -68,6 +68,13 @@ struct error_record {
 void error_take(struct error_record *record);
 void error_put(const struct error_record *record);
 
+/*
+ * Replaces control characters (C0, DEL and C1 in UTF-8) by question marks: what came from
+ * a file must not drive a terminal, nor make two lines of one. Recorded sentences are so
+ * already.
+ */
+void error_defuse(char *text);
+
 /* Of two statuses the one that is reported: 6, 4, 3, 5, 7, 8, 9, 1, any other, 0. */
 enum status status_worse(enum status a, enum status b);
 

@@ -28,17 +28,6 @@ static struct finding *grow(struct report *r)
 	return &r->findings[r->n_findings];
 }
 
-/* Names and words come from the image: they must not drive the terminal they end on. */
-static void defuse(char *text)
-{
-	for (uint8_t *p = (uint8_t *)text; *p; p++) {
-		if (*p < 0x20 || *p == 0x7f)
-			*p = '?';
-		else if (*p == 0xc2 && p[1] >= 0x80 && p[1] < 0xa0) /* U+0080 to U+009F */
-			p[0] = p[1] = '?';
-	}
-}
-
 static void ERROR_PRINTF(6, 0) add(struct report *r, enum finding_kind kind,
 	enum status status, const char *check, const struct place *place,
 	const char *format, va_list args)
@@ -56,8 +45,9 @@ static void ERROR_PRINTF(6, 0) add(struct report *r, enum finding_kind kind,
 		r->incomplete = true;
 		return;
 	}
-	defuse(area);
-	defuse(text);
+	/* Names and words come from the image. */
+	error_defuse(area);
+	error_defuse(text);
 	*f = (struct finding){.kind = kind,
 		.status = status,
 		.check = check,
