@@ -23,8 +23,9 @@ static uint32_t choose_merge(const struct blobfs_store *s, uint64_t *pages)
 {
 	uint32_t n = 0;
 	*pages = u64_div_up(s->pending.n_entries, BLOBFS_PAGE_ENTRIES);
-	while (n < s->fs.n_runs && (s->fs.runs[n].pages <= MERGE_RATIO * *pages ||
-					   s->fs.n_runs - n >= BLOBFS_MAX_RUNS))
+	while (n < s->fs.n_runs &&
+		(s->merge_all || s->fs.runs[n].pages <= MERGE_RATIO * *pages ||
+			s->fs.n_runs - n >= BLOBFS_MAX_RUNS))
 		*pages += s->fs.runs[n++].pages;
 	return n;
 }

@@ -45,7 +45,8 @@ static bool is_known(const struct objects *o, const uint8_t *digest)
 
 /*
  * Lets the file system check the file from now on, if it can: the file must not be open
- * for writing. What the kernel measured must be the name.
+ * for writing. The kernel comes to the digest that is the name, as both are made of the
+ * same bytes.
  */
 static int enable_verity(struct objects_stage *s, const char *name)
 {
