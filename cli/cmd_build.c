@@ -206,6 +206,9 @@ static int parse(struct arguments *a, int argc, char **argv)
 	if (argc - optind != 1 || (!a->image.output && !a->blobfs))
 		return error_usage(
 			"build: give one TREE or TAR, and -o IMAGE or --blobfs IMAGE");
+	if (a->blobfs && a->image.usr)
+		return error_usage(
+			"build: --blobfs takes all of the tree, not --part usr");
 	a->image.tree = argv[optind];
 	return 0;
 }
@@ -223,8 +226,17 @@ static int build_blobfs(const struct arguments *a)
 	int r = tree_load(&tree, o->tree, a->blobfs);
 	if (r == 0)
 		r = blobfs_tree_save(a->blobfs, o->force, &tree, name, o->jobs, digest);
-	if (r == 0 && !a->json)
-		printf("Tree digest: %s\n", blobfs_digest_text(digest, text));
+	if (r < 0)
+		return r;
+	blobfs_digest_text(digest, text);
+	if (!a->json) {
+		printf("Tree digest: %s\n", text);
+	} else if (!o->output) {
+		json_object *result = json_object_new_object();
+		json_add_text(result, "treeDigest", text);
+		r = json_print(result);
+		json_object_put(result);
+	}
 	return r;
 }
 

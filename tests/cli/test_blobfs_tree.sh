@@ -34,6 +34,10 @@ test_build_writes_the_tree_as_blobs() {
 	refused 1 'exists' "$cairn" build tree --blobfs image
 	expect 0 "$cairn" build tree --blobfs image --force --image-id os --image-version 7
 	"$cairn" ref list image | grep -qx "$digest os_7"
+	expect 0 "$cairn" build tree --blobfs other --json
+	[ "$(/usr/bin/python3 -c 'import json; print(json.load(open("out"))["treeDigest"])')" = "$digest" ]
+	refused 2 'all of the tree' "$cairn" build tree --blobfs third --part usr
+	[ ! -e third ]
 }
 
 test_same_tree_same_bytes() {
