@@ -17,13 +17,19 @@
 #include "initrd/fail.h"
 
 #define DISKS_MAX 256
+/*
+ * The kernel lists a disk a moment before it can be opened, and that before it knows the
+ * partitions: so often, in turns of base.c, one that is not ready is looked at again.
+ */
+#define LOOKS_MAX 20
 #define SYSFS_UNIT                                                          \
 	512 /* bytes; sysfs counts in these whatever the disk's sectors are \
 	     */
 
-static struct {
+static struct seen {
 	char name[40];
 	uint64_t sequence;
+	unsigned looks; /* that are left */
 } seen[DISKS_MAX];
 static size_t n_seen;
 static struct buffer seen_text;
@@ -162,23 +168,43 @@ static void device_path(const char *name, char path[64])
 			*p = '/';
 }
 
-/* As TRY of disks_search, or 0 if the disk is nothing for us. */
-static int search_disk(const char *name, const struct disk_wanted *wanted,
-	int (*try)(void *context, struct disk_pair *pair), void *context)
+/*
+ * Opens the disk and finds the pair, as get_pair. Without a table it is 0: that is an
+ * answer. Negative if the disk, or a partition of its table, cannot be used (yet).
+ */
+static int read_disk(const char *name, const struct disk_wanted *wanted,
+	struct disk_pair *pair, bool *has_table)
 {
 	char path[64], directory[80];
-	struct disk_pair pair = {.disk = FILE_CLOSED};
 	AUTO_GPT gpt = {0};
 	device_path(name, path);
 	snprintf(directory, sizeof directory, "/sys/block/%s/queue", name);
 	uint64_t sector = read_number(directory, "logical_block_size");
-	int r = file_open_image(&pair.disk, path, O_RDONLY);
-	if (r == 0 && (r = gpt_read_file(&pair.disk, (uint32_t)sector, &gpt)) < 0)
-		r = gpt_read_file(&pair.disk, 0, &gpt);
-	buffer_printf(&seen_text, "%s%s%s", seen_text.size ? ", " : "", name,
-		r < 0 ? " (no partition table)" : "");
-	if (r == 0)
-		r = get_pair(wanted, name, &gpt, &pair);
+	int r = file_open_image(&pair->disk, path, O_RDONLY);
+	if (r < 0)
+		return r;
+	*has_table = gpt_read_file(&pair->disk, (uint32_t)sector, &gpt) == 0 ||
+		     gpt_read_file(&pair->disk, 0, &gpt) == 0;
+	if (*has_table)
+		return get_pair(wanted, name, &gpt, pair);
+	note("passed over: %s", error_text());
+	return 0;
+}
+
+/* As TRY of disks_search, or 0 if the disk is nothing for us, or not ready. */
+static int search_disk(struct seen *s, const struct disk_wanted *wanted,
+	int (*try)(void *context, struct disk_pair *pair), void *context)
+{
+	struct disk_pair pair = {.disk = FILE_CLOSED};
+	bool has_table = false;
+	int r = read_disk(s->name, wanted, &pair, &has_table);
+	if (r < 0 && s->looks > 0) {
+		disk_pair_free(&pair);
+		return 0;
+	}
+	s->looks = 0;
+	buffer_printf(&seen_text, "%s%s%s", seen_text.size ? ", " : "", s->name,
+		has_table ? "" : " (no partition table)");
 	if (r == 1)
 		return try(context, &pair);
 	if (r < 0)
@@ -187,29 +213,30 @@ static int search_disk(const char *name, const struct disk_wanted *wanted,
 	return 0;
 }
 
-/* False for what was looked at before, has no medium, or is no disk. */
-static bool is_new(const char *name)
+/* NULL for what was looked at before, has no medium, or is no disk. */
+static struct seen *next_look(const char *name)
 {
 	static const char *const never[] = {
 		"ram", "zram", "dm-", "loop", "md", "fd", "nbd"};
 	char directory[80];
 	if (name[0] == '.' || strlen(name) >= sizeof seen[0].name)
-		return false;
+		return NULL;
 	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
 		if (!strncmp(name, never[i], strlen(never[i])))
-			return false;
+			return NULL;
 	snprintf(directory, sizeof directory, "/sys/block/%.39s", name);
 	uint64_t sequence = read_number(directory, "diskseq");
 	if (!read_number(directory, "size"))
-		return false;
+		return NULL;
 	for (size_t i = 0; i < n_seen; i++)
 		if (!strcmp(seen[i].name, name) && seen[i].sequence == sequence)
-			return false;
+			return seen[i].looks && seen[i].looks-- ? &seen[i] : NULL;
 	if (n_seen == DISKS_MAX)
-		return false;
-	strcpy(seen[n_seen].name, name);
-	seen[n_seen++].sequence = sequence;
-	return true;
+		return NULL;
+	struct seen *s = &seen[n_seen++];
+	*s = (struct seen){.sequence = sequence, .looks = LOOKS_MAX};
+	strcpy(s->name, name);
+	return s;
 }
 
 static int by_name(const struct dirent **a, const struct dirent **b)
@@ -224,8 +251,9 @@ int disks_search(const struct disk_wanted *wanted,
 	int n = scandir("/sys/block", &names, NULL, by_name);
 	int r = n < 0 ? error_errno("/sys/block: cannot list") : 0;
 	for (int i = 0; i < n; i++) {
-		if (r == 0 && is_new(names[i]->d_name))
-			r = search_disk(names[i]->d_name, wanted, try, context);
+		struct seen *s = r == 0 ? next_look(names[i]->d_name) : NULL;
+		if (s)
+			r = search_disk(s, wanted, try, context);
 		free(names[i]);
 	}
 	free(names);

@@ -35,9 +35,9 @@ int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr);
 
 /*
  * Looks at all disks that appeared since the last call, in the order of their names, and
- * gives each pair to TRY, which owns it from then on. Disks that cannot be read or have
- * no partition table are passed over. What TRY returns other than 0 ends the search and
- * is the result.
+ * gives each pair to TRY, which owns it from then on. Disks without a partition table are
+ * passed over; those that cannot be used are looked at again for a while before they
+ * are. What TRY returns other than 0 ends the search and is the result.
  */
 int disks_search(const struct disk_wanted *wanted,
 	int (*try)(void *context, struct disk_pair *pair), void *context);
