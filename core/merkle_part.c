@@ -2,6 +2,7 @@
 #include "core/merkle_part.h"
 
 #include <errno.h>
+#include <poll.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -79,6 +80,19 @@ size_t merkle_part_blocks(const struct merkle_part *m, uint64_t piece)
 	return (size_t)(left < m->piece_blocks ? left : m->piece_blocks);
 }
 
+/* Until there is something to read, or we are interrupted: not only in this thread. */
+static int await_input(const struct file *f)
+{
+	struct pollfd p = {.fd = f->fd, .events = POLLIN};
+	for (int n = 0; n == 0 || (n < 0 && errno == EINTR);) {
+		int r = interrupt_check();
+		if (r < 0)
+			return r;
+		n = poll(&p, 1, 100);
+	}
+	return 0;
+}
+
 static int read_in_order(
 	struct merkle_part *m, uint64_t piece, uint8_t *buffer, size_t size)
 {
@@ -88,6 +102,8 @@ static int read_in_order(
 	int r = m->stopped;
 	const struct file *f = m->data->file;
 	for (size_t done = 0; r == 0 && done < size;) {
+		if ((r = await_input(f)) < 0)
+			break;
 		ssize_t n = read(f->fd, buffer + done, size - done);
 		if (n < 0 && errno != EINTR)
 			r = error_errno("%s: cannot read", f->name);

@@ -18,7 +18,7 @@ int modules_start(void);
  */
 int modules_walk(void);
 
-/* How many were loaded, and their file names. */
+/* How many were tried, in that order, and their file names: valid for good. */
 size_t modules_count(void);
 const char *modules_name(size_t i);
 

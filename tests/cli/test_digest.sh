@@ -122,6 +122,35 @@ test_pipe_of_known_size() {
 	[ ! -s longer ]
 }
 
+# Two threads: whichever gets the signal, the other is the one that reads.
+test_interrupted_at_a_pipe_that_gives_nothing() {
+	local jobs pid status
+	mkfifo pipe
+	exec 3<>pipe
+	for jobs in 1 2; do
+		env --default-signal=INT "$cairn" digest --size=5000000 --jobs=$jobs - \
+			<pipe >out 2>err 3>&- &
+		pid=$!
+		until [ "$(cat /proc/$pid/comm)" = cairn ]; do sleep 0.05; done
+		sleep 0.5
+		kill -INT $pid
+		for _ in {1..200}; do
+			[ -d /proc/$pid ] || break
+			sleep 0.1
+		done
+		kill -KILL $pid 2>/dev/null || :
+		status=0
+		wait $pid || status=$?
+		[ $status = 130 ] || fail "status $status after SIGINT with $jobs threads: $(cat err)"
+		[ ! -s out ]
+	done
+	head -c 5000000 /dev/zero >data
+	"$cairn" digest --size=5000000 - <data >direct
+	cat data >&3 &
+	"$cairn" digest --size=5000000 - <pipe >piped
+	cmp direct piped
+}
+
 test_bad_input_is_refused() {
 	echo x >good
 	refused 5 'a directory, not a regular' "$cairn" digest .
