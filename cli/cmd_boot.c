@@ -225,8 +225,12 @@ static bool has_word(const char *cmdline, const char *name)
 	return false;
 }
 
-/* Without a console on the serial line nobody sees anything, and a panic would hang. */
-static int complete_cmdline(struct buffer *cmdline, const struct buffer *append)
+/*
+ * Without a console on the serial line nobody sees anything, and a panic would hang. An
+ * emulator that waits for a busy host's processor fails the kernel's test of its timer.
+ */
+static int complete_cmdline(
+	struct buffer *cmdline, const struct buffer *append, enum accel accel)
 {
 	int r = 0;
 	if (append->size)
@@ -236,6 +240,8 @@ static int complete_cmdline(struct buffer *cmdline, const struct buffer *append)
 		r = buffer_printf(cmdline, "%sconsole=ttyS0", cmdline->size ? " " : "");
 	if (r == 0 && !has_word(buffer_text(cmdline), "panic"))
 		r = buffer_printf(cmdline, " panic=-1");
+	if (r == 0 && accel == ACCEL_TCG)
+		r = buffer_printf(cmdline, " no_timer_check");
 	return r;
 }
 
@@ -310,14 +316,14 @@ static int boot(const struct options *o, const regex_t *regex)
 		.snapshot = o->snapshot || o->uefi};
 	if (!o->uefi) {
 		r = load(&b, o, &image, m.qcow2, size);
-		if (r == 0)
-			r = complete_cmdline(&b.cmdline, &o->append);
 		m.kernel = &b.kernel;
 		m.initrd = b.initrd.name ? &b.initrd : NULL;
-		m.cmdline = buffer_text(&b.cmdline);
 	}
 	if (r == 0)
 		r = choose_accel(o, m.kernel, &m.accel);
+	if (r == 0 && !o->uefi)
+		r = complete_cmdline(&b.cmdline, &o->append, m.accel);
+	m.cmdline = buffer_text(&b.cmdline);
 	/* QEMU 7.2's TCG now and then misses code that another processor patched. */
 	if (m.n_cpus == 0)
 		m.n_cpus = m.accel == ACCEL_KVM ? 2 : 1;
@@ -365,7 +371,8 @@ const struct verb verb_boot = {
 		 "IMAGE's .efi file\n"
 		 "beside it) and are started directly. Where the command line has no "
 		 "console= or no\n"
-		 "panic=, console=ttyS0 and panic=-1 are added.\n"
+		 "panic=, console=ttyS0 and panic=-1 are added; no_timer_check under "
+		 "emulation.\n"
 		 "The image is never written: its disk is write-protected.\n"
 		 "\n"
 		 "  --uefi             start through UEFI firmware and the image's boot "

@@ -79,7 +79,7 @@ interrupted() {
 	shift
 	with_fault none data 0 true
 	# The shell has it ignored in the background, and what is ignored cairn leaves so.
-	FAULT=slow FAULT_FILE=data LD_PRELOAD=$T/faulty.so env --default-signal=INT "$@" >out 2>err &
+	FAULT=slow FAULT_FILE=data LD_PRELOAD=$T/faulty.so env --default-signal "$@" >out 2>err &
 	local pid=$!
 	sleep 0.6
 	kill -"$signal" $pid
