@@ -79,7 +79,11 @@ _Noreturn void fail_now(const char *sentence)
 		reboot(RB_AUTOBOOT);
 	if (action == FAILURE_PANIC)
 		crash();
-	/* The kernel panics when PID 1 ends; a watcher has PID 1 to do the same. */
+	/* Without sysrq (or its /proc, already moved) there is the panic of PID 1's end.
+	 */
+	if (action == FAILURE_PANIC && getpid() == 1)
+		_exit(1);
+	/* The action failed: at least nothing goes on. */
 	reboot((int)RB_HALT_SYSTEM);
 	_exit(1);
 }
