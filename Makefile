@@ -40,7 +40,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all units demo check check-long check-run bench fuzz fuzz-run install uninstall \
+.PHONY: all units base demo check check-long check-run bench fuzz fuzz-run install uninstall \
 	clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -178,7 +178,7 @@ $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -fsanitize=fuzzer -o $@ $< $(LIB) $(LDLIBS)
 
-prove: ## prove what tests/proof says of the blobfs reader, with CBMC
+prove: setup-build ## prove what tests/proof says of the blobfs reader, with CBMC
 	$(Q)tests/packages/foreign cbmc
 	$(Q)tests/proof/run
 
