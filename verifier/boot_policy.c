@@ -15,11 +15,12 @@ static int broken(struct archive *a, const char *name)
 		"%s: malformed initrd: %s", name, why ? why : "unknown reason");
 }
 
-static struct archive *open_archive(void)
+/* FORMAT: archive_read_support_format_cpio, or _raw for the bytes as unpacked. */
+static struct archive *open_archive(int (*format)(struct archive *))
 {
 	struct archive *a = archive_read_new();
 	if (!a || archive_read_support_filter_all(a) < ARCHIVE_WARN ||
-		archive_read_support_format_cpio(a) != ARCHIVE_OK) {
+		format(a) != ARCHIVE_OK) {
 		archive_read_free(a);
 		return NULL;
 	}
@@ -67,20 +68,72 @@ static int find_policy(struct archive *a, const char *name, struct buffer *text)
 	return 0;
 }
 
+static bool is_zero_from(const uint8_t *bytes, size_t size, size_t from)
+{
+	for (; from < size; from++)
+		if (bytes[from])
+			return false;
+	return true;
+}
+
+/* Unpacks all of A. Returns 1 if there is more than zeros from byte END on. */
+static int find_more(struct archive *a, const char *name, int64_t end)
+{
+	struct archive_entry *entry;
+	uint8_t piece[16384];
+	int64_t at = 0;
+	la_ssize_t n = archive_read_next_header(a, &entry) == ARCHIVE_OK ? 1 : -1;
+	while (n > 0) {
+		n = archive_read_data(a, piece, sizeof piece);
+		size_t skip = at >= end ? 0 : (size_t)(end - at);
+		if (n > 0 && !is_zero_from(piece, (size_t)n, skip))
+			return 1;
+		at += n > 0 ? n : 0;
+		if (at > MAX_UNPACKED)
+			return error_format("%s: the initrd unpacks to too much", name);
+	}
+	return n < 0 ? broken(a, name) : 0;
+}
+
+/*
+ * libarchive stops behind the first archive, at byte END as unpacked. The kernel goes on,
+ * and what it finds there replaces what it has.
+ */
+static int check_end(struct span initrd, const char *name, int64_t end)
+{
+	struct archive *a = open_archive(archive_read_support_format_raw);
+	if (!a)
+		return error_memory();
+	int r = archive_read_open_memory(a, initrd.data, initrd.size) != ARCHIVE_OK
+			? broken(a, name)
+			: find_more(a, name, end);
+	int64_t used = archive_filter_bytes(a, -1);
+	if (r == 0 && (used < 0 || !is_zero_from(initrd.data, initrd.size, (size_t)used)))
+		r = 1;
+	archive_read_free(a);
+	return r <= 0 ? r
+		      : error_format("%s: initrd: more follows the archive with "
+				     "/" POLICY_FILE ", and could replace it",
+				name);
+}
+
 int boot_policy_read(struct policy *policy, struct span initrd, const char *name)
 {
 	BUFFER text = {0};
-	struct archive *a = open_archive();
+	struct archive *a = open_archive(archive_read_support_format_cpio);
 	if (!a)
 		return error_memory();
 	int r = archive_read_open_memory(a, initrd.data, initrd.size) != ARCHIVE_OK
 			? broken(a, name)
 			: find_policy(a, name, &text);
+	int64_t end = archive_filter_bytes(a, 0);
 	archive_read_free(a);
 	if (r < 0)
 		return r;
 	if (text.size == 0)
 		return 1;
+	if ((r = check_end(initrd, name, end)) < 0)
+		return r;
 	r = policy_parse(policy, buffer_span(&text));
 	return r < 0 ? error_context(r, "%s: initrd: /" POLICY_FILE, name) : 0;
 }

@@ -243,6 +243,13 @@ test_boot_policy_in_the_initrd() {
 	refused 5 'etc/cairn/boot.conf' "$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
 	edited 's|-H newc) >initrd|-H newc \| head -c 700) >initrd|'
 	refused 5 'malformed initrd' "$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
+	# The kernel unpacks a second archive over the first.
+	edited 's|-H newc) >initrd|-H newc; find . -name boot.conf \| cpio --quiet -o -H newc) >initrd|'
+	refused 5 'more follows the archive with /etc/cairn/boot.conf' \
+		"$cairn" verify --quiet --cert "$fixture/root.crt" edited/image.raw
+	edited 's|-H newc) >initrd|-H newc; head -c 600 /dev/zero) >initrd|'
+	expect 0 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw
+	grep -q 'boot policy names the root hash' out
 	edited 's|policy "$1" >root/etc/cairn/boot.conf|:|'
 	expect 0 "$cairn" verify --cert "$fixture/root.crt" edited/image.raw
 	grep -q 'note .*no boot policy of Cairn' out
