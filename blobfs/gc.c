@@ -91,13 +91,16 @@ int blobfs_gc(struct blobfs_gc *gc, struct blobfs_store *s)
 	struct blobfs_usage usage = {0};
 	gc->n_kept = gc->n_removed = gc->n_free = 0;
 	int r = blobfs_store_begin(s);
+	s->space.lowest = gc->lowest;
+	if (gc->lowest && r == 0)
+		blobfs_space_trim(&s->space);
 	if (r == 0)
 		r = find_kept(s, &kept);
 	if (r == 0 && kept.n_entries == 0 && !gc->allow_empty)
 		r = error_usage(
 			"%s: has no refs, all its blobs would go", s->device->name);
 	if (r == 0)
-		r = blobfs_usage_start(&usage, s->fs.used_end / BLOBFS_BLOCK);
+		r = blobfs_usage_start(&usage, s->space.end / BLOBFS_BLOCK);
 	if (r == 0)
 		r = sort_out(gc, s, &kept, &usage);
 	if (r == 0)

@@ -6,6 +6,7 @@
 
 struct blobfs_gc {
 	bool allow_empty; /* an image without refs loses all blobs */
+	bool lowest;      /* give back the end, and put the index as low as can be */
 	uint64_t n_kept;  /* set by blobfs_gc: blobs */
 	uint64_t n_removed;
 	uint64_t n_free; /* blocks that are free afterwards */

@@ -61,6 +61,17 @@ void blobfs_space_join(struct blobfs_space *s)
 	}
 }
 
+void blobfs_space_trim(struct blobfs_space *s)
+{
+	while (s->n_extents) {
+		const struct blobfs_extent *last = &s->extents[s->n_extents - 1];
+		if (end_of(last) != s->end || !is_usable(s, last))
+			return;
+		s->end = last->offset;
+		s->n_extents--;
+	}
+}
+
 /* The smallest extent that can be used and is large enough: large ones stay large. */
 static struct blobfs_extent *best_fit(const struct blobfs_space *s, uint64_t blocks)
 {
@@ -70,6 +81,8 @@ static struct blobfs_extent *best_fit(const struct blobfs_space *s, uint64_t blo
 		if (e->blocks >= blocks && (!best || e->blocks < best->blocks) &&
 			is_usable(s, e))
 			best = e;
+		if (best && s->lowest)
+			break;
 	}
 	return best;
 }

@@ -22,6 +22,7 @@ struct blobfs_space {
 	bool grows;        /* the limit may be passed: a file that gets larger */
 	uint64_t building; /* the generation that is being written */
 	bool reuse;        /* no reader may still look at what was freed */
+	bool lowest;       /* take the first extent that fits, not the smallest */
 };
 
 void blobfs_space_free(struct blobfs_space *s);
@@ -30,14 +31,18 @@ void blobfs_space_free(struct blobfs_space *s);
 void blobfs_space_join(struct blobfs_space *s);
 
 /*
- * Takes BLOCKS consecutive ones: of the smallest extent that is large enough and may be
- * used, else from the end. -ENOSPC, STATUS_FAILED if there is no room.
+ * Takes BLOCKS consecutive ones: of the smallest extent (or the first, if LOWEST) that is
+ * large enough and may be used, else from the end. -ENOSPC, STATUS_FAILED if there is no
+ * room.
  */
 int blobfs_space_take(struct blobfs_space *s, uint64_t blocks, uint64_t *offset);
 
 /* Gives blocks back, which GENERATION is the first not to use (0: written by nobody). */
 int blobfs_space_give(
 	struct blobfs_space *s, uint64_t offset, uint64_t blocks, uint64_t generation);
+
+/* Lets what may be used and lies at the end not count any more. */
+void blobfs_space_trim(struct blobfs_space *s);
 
 /* Reads the free list of FS; what overlaps or lies outside is refused (STATUS_FORMAT). */
 int blobfs_space_load(

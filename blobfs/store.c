@@ -108,7 +108,7 @@ int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_
 	const struct blobfs_entry *e = blobfs_pending_find(&s->pending, digest);
 	if (e)
 		return e->size != BLOBFS_TOMBSTONE;
-	if (s->fresh)
+	if (s->fresh || s->rewrite)
 		return 0;
 	struct blobfs_blob blob;
 	int r = blobfs_open_blob(&s->fs, digest, &blob);

@@ -20,6 +20,7 @@ struct blobfs_store {
 	bool refs_changed;
 	bool merge_all;  /* the next commit leaves one run, also if nothing changed */
 	bool verify_all; /* blobfs_store_has reads all of a blob, not only its top */
+	bool rewrite;    /* blobfs_store_has knows nothing that is committed */
 	uint8_t refs[BLOBFS_DIGEST_SIZE];
 	uint64_t n_unchanged; /* blobs that were there already when they were added */
 	struct blobfs_space space;

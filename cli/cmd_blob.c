@@ -4,6 +4,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "blobfs/compact.h"
 #include "blobfs/export.h"
 #include "blobfs/gc.h"
 #include "blobfs/image.h"
@@ -20,6 +21,7 @@ struct options {
 	bool json;
 	bool allow_empty;
 	bool verify;
+	bool compact;
 	const char *image;
 	char **rest;
 	int n_rest;
@@ -41,6 +43,9 @@ static int parse_option(int c, struct options *o, char **argv)
 		return 0;
 	case 'e':
 		o->allow_empty = true;
+		return 0;
+	case 'c':
+		o->compact = true;
 		return 0;
 	case 'V':
 		o->verify = true;
@@ -211,6 +216,7 @@ static int run_rm(int argc, char **argv)
 static int run_gc(int argc, char **argv)
 {
 	static const struct option options[] = {
+		{"compact", no_argument, NULL, 'c'},
 		{"empty", no_argument, NULL, 'e'},
 		{"quiet", no_argument, NULL, 'q'},
 		{0},
@@ -222,7 +228,8 @@ static int run_gc(int argc, char **argv)
 	if (r == 0)
 		r = blobfs_image_open(&image, o.image, true);
 	if (r == 0)
-		r = blobfs_gc(&gc, &image.store);
+		r = o.compact ? blobfs_compact(&gc, &image.store)
+			      : blobfs_gc(&gc, &image.store);
 	if (r == 0)
 		progress_note("%s: %ju blobs kept, %ju removed, %ju blocks free", o.image,
 			(uintmax_t)gc.n_kept, (uintmax_t)gc.n_removed,
@@ -252,7 +259,7 @@ const struct verb verb_blob = {
 		 "       cairn blob get [--output FILE [--force]] IMAGE DIGEST\n"
 		 "       cairn blob list [--json] IMAGE\n"
 		 "       cairn blob rm IMAGE DIGEST...\n"
-		 "       cairn blob gc [--empty] IMAGE\n\n"
+		 "       cairn blob gc [--compact] [--empty] IMAGE\n\n"
 		 "A blob is named by its fs-verity digest, as `fsverity digest` prints "
 		 "it.\n"
 		 "add prints the digest of each file; what is there already costs "
@@ -264,5 +271,6 @@ const struct verb verb_blob = {
 		 "ref\n"
 		 "leads to, and finds their space again; without any ref only with "
 		 "--empty.\n"
+		 "--compact also moves them together, and cuts a file that grew.\n"
 		 "Images are made by mkfs.blobfs.\n",
 };

@@ -17,6 +17,7 @@
 
 #include "blobfs/add.h"
 #include "blobfs/check.h"
+#include "blobfs/compact.h"
 #include "blobfs/refs.h"
 #include "tests/unit/memory_device.h"
 
@@ -347,6 +348,90 @@ static void old_readers_read_on(void **state)
 	teardown(&b);
 }
 
+/* Larger than what has a packed tree. */
+static void add_large(struct bench *b, size_t size, uint8_t digest[32])
+{
+	uint8_t *data = calloc(1, size);
+	assert_int_equal(blobfs_add_span(&b->s, span_of(data, size), digest), 0);
+	free(data);
+}
+
+/* An image with holes, all of whose blobs have refs. */
+static void make_holes(struct bench *b)
+{
+	struct blobfs_format f = {.uuid = {1}};
+	struct blobfs_gc gc = {0};
+	AUTO_BLOBFS_REFS refs = {0};
+	uint8_t digest[32], data[40000];
+	char name[16];
+	assert_int_equal(blobfs_store_format(&b->s, &b->d, &f), 0);
+	add_large(b, 900000, digest);
+	for (uint32_t i = 0; i < 24; i++) {
+		size_t size = i % 3 ? pick(b, 5000) + 1 : pick(b, 40000) + 1;
+		memset(data, (int)i, size);
+		assert_int_equal(blobfs_add_span(&b->s, span_of(data, size), digest), 0);
+		snprintf(name, sizeof name, "r%u", i);
+		if (i % 2)
+			continue;
+		model_add(&b->new, digest);
+		assert_int_equal(blobfs_refs_set(&refs, name, digest), 0);
+	}
+	add_large(b, 600000, digest);
+	model_add(&b->new, digest);
+	assert_int_equal(blobfs_refs_set(&refs, "large", digest), 0);
+	assert_int_equal(blobfs_refs_store(&refs, &b->s), 0);
+	model_add(&b->new, b->s.refs);
+	memcpy(b->new.refs, b->s.refs, 32);
+	assert_int_equal(blobfs_store_commit(&b->s), 0);
+	assert_int_equal(blobfs_gc(&gc, &b->s), 0);
+	assert_int_equal(gc.n_removed, 13);
+}
+
+/* Whether a crash left all blobs, whichever of the compaction's states it left. */
+static bool is_whole(struct bench *b, uint64_t size)
+{
+	struct blobfs_store s;
+	b->crashed_device.size = size;
+	if (blobfs_store_open(&s, &b->crashed_device) < 0)
+		return false;
+	bool good = matches(&s, &b->new);
+	blobfs_store_close(&s);
+	return good;
+}
+
+/* At no moment anything is missing, and neither superblock counts on what is cut off. */
+static void compaction_loses_nothing(void **state)
+{
+	(void)state;
+	struct bench b;
+	struct blobfs_gc gc = {0};
+	setup(&b, 9);
+	make_holes(&b);
+	memcpy(b.base, b.m.bytes, MEMORY_MAX);
+	uint64_t before = b.s.fs.used_end;
+	b.m.recording = true;
+	assert_int_equal(blobfs_compact(&gc, &b.s), 0);
+	b.m.recording = false;
+	assert_int_equal(gc.n_kept, b.new.n_blobs);
+	assert_true(b.s.fs.used_end < before);
+	assert_int_equal(b.d.size, b.s.fs.used_end);
+	for (size_t n = 0; n < b.m.n_ops + 150; n++) {
+		bool shuffle = n >= b.m.n_ops;
+		make_state(&b, shuffle ? 1 + pick(&b, (uint32_t)b.m.n_ops) : n, shuffle,
+			true);
+		assert_true(is_whole(&b, MEMORY_MAX));
+	}
+	printf("# %zu crash states of a compaction\n", b.m.n_ops + 150);
+	for (unsigned i = 0; i < 2; i++) {
+		memcpy(b.crashed.bytes, b.m.bytes, MEMORY_MAX);
+		memset(b.crashed.bytes + i * BLOBFS_SUPER_B, 0, BLOBFS_BLOCK);
+		assert_true(is_whole(&b, b.d.size));
+	}
+	b.m.has_readers = true;
+	assert_int_equal(blobfs_compact(&gc, &b.s), -EBUSY);
+	teardown(&b);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -354,6 +439,7 @@ int main(void)
 		cmocka_unit_test(missing_flushes_would_be_noticed),
 		cmocka_unit_test(every_failed_write_leaves_the_old_state),
 		cmocka_unit_test(old_readers_read_on),
+		cmocka_unit_test(compaction_loses_nothing),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
