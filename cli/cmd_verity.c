@@ -10,12 +10,14 @@
 #include "core/verity_repair.h"
 
 /* veritysetup writes no newline here, and its readers may count on that. */
-static int save_root(const struct verity_options *o, const uint8_t *root)
+static int save_root(
+	const struct verity_options *o, const uint8_t *root, struct output *out)
 {
 	char hex[2 * HASH_MAX_SIZE + 1];
 	size_t size = hash_size(o->params.alg);
 	hex_encode(root, size, hex);
-	return output_save(o->root_hash_file, 0666, true, span_of(hex, 2 * size));
+	int r = file_write(&out->file, hex, 2 * size, 0);
+	return r < 0 ? r : output_commit(out);
 }
 
 static int run_format(int argc, char **argv)
@@ -39,11 +41,16 @@ static int run_format(int argc, char **argv)
 		.jobs = o.jobs,
 		.params = o.params,
 	};
+	/* A place where it cannot be written is refused before anything is. */
+	AUTO_OUTPUT root = OUTPUT_CLOSED;
 	interrupt_catch();
-	r = verity_format(&f);
+	if (o.root_hash_file)
+		r = output_open(&root, o.root_hash_file, 0666, true);
+	if (r == 0)
+		r = verity_format(&f);
 	o.params = f.params;
 	if (r == 0 && o.root_hash_file)
-		r = save_root(&o, f.root);
+		r = save_root(&o, f.root, &root);
 	o.fec_size = f.fec_size;
 	return r < 0 ? r : verity_options_print(&o, f.hash_path, f.tree_offset, f.root);
 }

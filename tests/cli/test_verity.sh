@@ -133,6 +133,8 @@ test_without_superblock() {
 
 test_root_hash_file() {
 	noise data 1048576 6
+	refused 1 'No such file' "$cairn" verity format data hash --root-hash-file=no/where
+	nothing_else data
 	expect 0 "$cairn" verity format data hash --root-hash-file=root
 	[ "$(cat root)" = "$(root_of)" ]
 	expect 0 "$cairn" verity verify data hash --root-hash-file=root
