@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "blobfs/leaves.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 #include "core/workers.h"
 
@@ -138,7 +139,9 @@ static int add_chunks(struct large *l, struct blobfs_entry *e,
 	for (uint64_t at = 0; at < source->size;) {
 		size_t n =
 			source->size - at < CHUNK ? (size_t)(source->size - at) : CHUNK;
-		int r = source->read(source->context, at, l->chunk, n);
+		int r = interrupt_check();
+		if (r == 0)
+			r = source->read(source->context, at, l->chunk, n);
 		if (r == 0)
 			r = add_chunk(l, e, at, n, jobs);
 		if (r < 0)
@@ -304,7 +307,9 @@ int blobfs_add_files(struct blobfs_store *s, struct file *files, size_t n, unsig
 		struct batch b = {s, files + done, smalls};
 		count = batch_size(files + done, n - done);
 		memset(smalls, 0, count * sizeof *smalls);
-		r = workers_run(jobs, count, load_item, &b);
+		r = interrupt_check();
+		if (r == 0)
+			r = workers_run(jobs, count, load_item, &b);
 		for (size_t i = 0; i < count; i++) {
 			if (r == 0)
 				r = put_item(&b, i, jobs, result);

@@ -146,4 +146,20 @@ test_store_and_image_convert_both_ways() {
 	[ ! -e other ]
 }
 
+test_signals_leave_nothing() {
+	mkdir tree
+	truncate -s 6G tree/large
+	local signal status
+	for signal in INT TERM HUP; do
+		status=0
+		env --default-signal timeout --preserve-status -s $signal 0.3 \
+			"$cairn" build tree --blobfs image --quiet 2>err || status=$?
+		[ $status = $((128 + $(kill -l $signal))) ] || fail "status $status after $signal"
+		grep -q interrupted err || fail "$(cat err)"
+		[ -z "$(ls -A | grep -vxE 'tree|err')" ] || fail "left: $(ls -A)"
+	done
+	truncate -s 1M tree/large
+	expect 0 "$cairn" build tree --blobfs image --quiet
+}
+
 run_tests "$@"
