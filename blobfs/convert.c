@@ -41,7 +41,9 @@ static int add_batch(struct intake *in)
 	struct blobfs_add_result result = {in, check_digest};
 	in->n_added = 0;
 	int r = blobfs_add_files(in->store, in->files, in->n_open, in->jobs, &result);
-	in->n_open = 0;
+	/* After a failure some are still open. */
+	while (in->n_open > 0)
+		file_close(&in->files[--in->n_open]);
 	return r;
 }
 

@@ -58,7 +58,9 @@ static int add_batch(struct addition *a)
 	struct blobfs_add_result result = {a, note_digest};
 	a->n_added = 0;
 	int r = blobfs_add_files(a->store, a->files, a->n_open, a->jobs, &result);
-	a->n_open = 0;
+	/* After a failure some are still open. */
+	while (a->n_open > 0)
+		file_close(&a->files[--a->n_open]);
 	return r;
 }
 
