@@ -6,6 +6,12 @@ tracked() {
 	git -C "$CAIRN_TOP" ls-files -- "$@"
 }
 
+# Without these the tests below would find nothing, and so nothing wrong.
+[ "$(tracked | wc -l)" -gt 100 ] && command -v clang-format >/dev/null || {
+	echo "not ok - git lists no files, or there is no clang-format"
+	exit 1
+}
+
 test_layers_only_look_down() {
 	declare -A rank=([core]=0 [blobfs]=1 [initrd/plan]=1 [initrd/compose]=2 [initrd]=3 [builder]=3 [verifier]=3 [cli]=4)
 	local file layer included above=0
