@@ -95,7 +95,6 @@ struct visitor {
 	const struct erofs *erofs;
 	int (*found)(void *context, const uint8_t *digest);
 	void *context;
-	uint64_t n_left; /* names: a crafted image must not be walked for ever */
 	struct buffer directories; /* nids that are still to be listed */
 };
 
@@ -105,9 +104,6 @@ static int visit(void *context, struct span name, uint64_t nid)
 	struct erofs_inode inode;
 	uint8_t digest[BLOBFS_DIGEST_SIZE];
 	(void)name;
-	if (v->n_left-- == 0)
-		return error_format("%s: more names than the image has room for",
-			v->erofs->file->name);
 	int r = erofs_inode(v->erofs, nid, &inode);
 	if (r == 0 && S_ISDIR(inode.mode))
 		return buffer_append(&v->directories, &nid, sizeof nid);
@@ -121,15 +117,19 @@ static int visit(void *context, struct span name, uint64_t nid)
 int names_blobs(const struct erofs *e, int (*found)(void *context, const uint8_t *digest),
 	void *context)
 {
-	/* Each name takes at least a dirent; a loop of directories runs out of them. */
-	struct visitor v = {e, found, context, e->size / EROFS_DIRENT_SIZE, {0}};
-	uint64_t nid = e->root;
+	struct visitor v = {e, found, context, {0}};
+	uint64_t nid = e->root, left = e->size;
 	int r = buffer_append(&v.directories, &nid, sizeof nid);
 	while (r == 0 && v.directories.size) {
 		struct erofs_inode dir;
 		v.directories.size -= sizeof nid;
 		memcpy(&nid, v.directories.data + v.directories.size, sizeof nid);
 		r = erofs_inode(e, nid, &dir);
+		/* No two share bytes; a loop of them runs out of what there can be. */
+		if (r == 0 && dir.size > left)
+			r = error_format("%s: more names than the image has room for",
+				e->file->name);
+		left -= r == 0 ? dir.size : 0;
 		if (r == 0)
 			r = erofs_list(e, &dir, visit, &v);
 	}

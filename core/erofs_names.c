@@ -68,6 +68,9 @@ int erofs_list(const struct erofs *e, const struct erofs_inode *dir,
 	size_t block = (size_t)1 << e->block_bits;
 	if (!S_ISDIR(dir->mode))
 		return bad_directory(e, dir, "not a directory");
+	/* Its blocks can be the same one many times over; they shall not be more. */
+	if (dir->size > e->size)
+		return bad_directory(e, dir, "larger than the file system");
 	uint8_t *data = malloc(block);
 	if (!data)
 		return error_memory();

@@ -324,6 +324,7 @@ test_no_memory_errors() {
 	expect 0 $grind "$cairn" blob add image tree/small
 	expect 1 $grind "$cairn" blob get image "$(printf '%064d' 0)"
 	expect 0 $grind "$cairn" build tree --blobfs other
+	expect 0 $grind "$cairn" blob gc --compact other
 	expect 0 $grind "$cairn" store add --ref os s tree
 	expect 0 $grind "$cairn" store checkout s os restored
 	expect 1 $grind "$cairn" store checkout s os restored

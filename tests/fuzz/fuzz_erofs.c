@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
-/* An erofs: its names are walked, its attributes and contents read, all of it bounded. */
+/*
+ * An erofs: its names are walked, its attributes and contents read, all of it bounded;
+ * and as the names of a tree of blobs.
+ */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/erofs_image.h"
+#include "blobfs/names.h"
 
 #define DEPTH 4
 #define FILES 100
@@ -16,6 +20,30 @@ struct walk {
 	const struct erofs *e;
 	unsigned depth, files;
 };
+
+static int take_original(void *context, const char *name, struct span value)
+{
+	char unescaped[NAMES_XATTR_SIZE];
+	const char *original = names_original(context, name, unescaped);
+	(void)value;
+	return original && strlen(original) >= NAMES_XATTR_SIZE ? -1 : 0;
+}
+
+static void look_as_tree(const struct erofs *e, const struct erofs_inode *i)
+{
+	struct names_marks marks;
+	uint8_t digest[BLOBFS_DIGEST_SIZE];
+	if (names_look(e, i, &marks) == 0)
+		erofs_xattrs(e, i, take_original, &marks);
+	names_blob(e, i, digest);
+}
+
+static int ignore_blob(void *context, const uint8_t *digest)
+{
+	(void)context;
+	(void)digest;
+	return 0;
+}
 
 static int take_xattr(void *context, const char *name, struct span value)
 {
@@ -39,6 +67,7 @@ static int visit(void *context, struct span name, uint64_t nid)
 	if (erofs_inode(w->e, nid, &i) < 0)
 		return 0;
 	erofs_xattrs(w->e, &i, take_xattr, &sum);
+	look_as_tree(w->e, &i);
 	if (S_ISLNK(i.mode))
 		erofs_target(w->e, &i, &target);
 	else if (S_ISREG(i.mode))
@@ -60,7 +89,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (file_in_memory(&f, "erofs", span_of(data, size)) < 0)
 		abort();
 	struct walk w = {.e = &e};
-	if (erofs_open(&e, &f, 0, f.size) == 0 && erofs_inode(&e, e.root, &root) == 0)
+	if (erofs_open(&e, &f, 0, f.size) == 0 && erofs_inode(&e, e.root, &root) == 0) {
 		erofs_list(&e, &root, visit, &w);
+		names_blobs(&e, ignore_blob, NULL);
+	}
 	return 0;
 }
