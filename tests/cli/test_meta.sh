@@ -84,9 +84,15 @@ test_package_lists_name_real_packages() {
 
 # Every verb and option a man page or the README shows is one that the program knows.
 test_documented_verbs_exist() {
-	local verb
-	for verb in $(grep -ohE '^(\$ )?(build/)?cairn [a-z]+' "$CAIRN_TOP/README.md" | awk '{ print $NF }' | sort -u); do
+	local verb verbs
+	verbs=$(grep -ohE '`cairn [a-z]+' "$CAIRN_TOP/README.md" | awk '{ print $NF }' | sort -u)
+	[ "$(wc -w <<<"$verbs")" -gt 8 ] || fail "the README shows too few verbs: $verbs"
+	for verb in $verbs; do
 		expect 0 "$cairn" help "$verb"
+	done
+	# And each verb of the program has its example.
+	for verb in $("$cairn" help | sed -n 's/^  \([a-z]*\) .*/\1/p' | grep -v '^help$'); do
+		grep -qx "$verb" <<<"$verbs" || fail "the README has no example of $verb"
 	done
 }
 
