@@ -91,16 +91,6 @@ static int add_contents(struct addition *a)
 
 /* ---- trees ------------------------------------------------------------------------- */
 
-static uint64_t total(const struct tree *tree)
-{
-	uint64_t sum = 0;
-	for (size_t i = 0; i < tree->n_entries; i++)
-		if (composefs_has_blob(&tree->entries[i]) &&
-			tree->entries[i].first_name == i)
-			sum += tree->entries[i].size;
-	return sum;
-}
-
 static int add_names(struct addition *a, uint8_t *digest)
 {
 	BUFFER image = {0};
@@ -122,7 +112,7 @@ int blobfs_tree_add(struct blobfs_store *s, const struct tree *tree, unsigned jo
 		.digests = calloc(tree->n_entries, sizeof *a.digests)};
 	if (!a.digests)
 		return error_memory();
-	progress_begin("blobs", total(tree));
+	progress_begin("blobs", composefs_blob_bytes(tree));
 	int r = add_contents(&a);
 	progress_end();
 	if (r == 0)

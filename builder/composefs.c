@@ -20,6 +20,16 @@ bool composefs_has_blob(const struct tree_entry *entry)
 	return S_ISREG(entry->mode) && entry->size > COMPOSEFS_INLINE_MAX;
 }
 
+uint64_t composefs_blob_bytes(const struct tree *tree)
+{
+	uint64_t sum = 0;
+	for (size_t i = 0; i < tree->n_entries; i++)
+		if (composefs_has_blob(&tree->entries[i]) &&
+			tree->entries[i].first_name == i)
+			sum += tree->entries[i].size;
+	return sum;
+}
+
 char *composefs_path(
 	const uint8_t digest[COMPOSEFS_DIGEST_SIZE], char path[COMPOSEFS_PATH_SIZE])
 {

@@ -30,6 +30,9 @@ struct composefs_format {
 /* True for a regular file whose contents are a blob of their own. */
 bool composefs_has_blob(const struct tree_entry *entry);
 
+/* The bytes of all of the tree's blobs, each file once however many names it has. */
+uint64_t composefs_blob_bytes(const struct tree *tree);
+
 /*
  * The fs-verity digests (sha256, 4096, no salt) of the tree's blobs: DIGESTS has one
  * place per entry of the tree, and is written where composefs_has_blob holds, for every

@@ -49,20 +49,10 @@ static int add_entry(void *context, unsigned worker, uint64_t item)
 	return r;
 }
 
-static uint64_t bytes_of(const struct tree *tree)
-{
-	uint64_t sum = 0;
-	for (size_t i = 0; i < tree->n_entries; i++)
-		if (composefs_has_blob(&tree->entries[i]) &&
-			tree->entries[i].first_name == i)
-			sum += tree->entries[i].size;
-	return sum;
-}
-
 static int stage_tree(const struct adding *a, unsigned jobs, uint8_t *digest)
 {
 	BUFFER image = {0};
-	progress_begin("adding", bytes_of(a->tree));
+	progress_begin("adding", composefs_blob_bytes(a->tree));
 	int r = workers_run(jobs, a->tree->n_entries, add_entry, (void *)(uintptr_t)a);
 	progress_end();
 	for (size_t i = 0; r == 0 && i < a->tree->n_entries; i++)
