@@ -32,7 +32,7 @@ test_layers_only_look_down() {
 
 test_every_file_names_its_licence() {
 	local missing
-	missing=$(tracked | grep -vE '^LICENSE$|^tests/(golden|fuzz/corpus)/|\.(svg|png)$' |
+	missing=$(tracked | grep -vE '^LICENSE$|^tests/(golden|fuzz/corpus)/|\.(svg|png|json)$' |
 		while read -r file; do
 			head -n 5 "$CAIRN_TOP/$file" | grep -q SPDX-License-Identifier || echo "$file"
 		done)
