@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * measure COMMAND...: runs it with its standard output discarded and prints, as JSON, the
- * seconds it took, its processor seconds and its peak memory. A program of its own, since
- * the peak that the kernel reports begins with the memory of whoever starts the command.
+ * seconds it took, its user and system seconds and its peak memory in KiB. A program of
+ * its own, since the peak that the kernel reports begins with the memory of whoever
+ * starts the command.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -38,7 +39,8 @@ int main(int argc, char **argv)
 	struct rusage u;
 	if (child < 0 || wait4(child, &status, 0, &u) < 0)
 		return 1;
-	printf("{\"wall\": %.6f, \"cpu\": %.6f, \"memory\": %ld}\n", now() - start,
-		seconds(u.ru_utime) + seconds(u.ru_stime), u.ru_maxrss);
+	double wall = now() - start;
+	printf("{\"wall\": %.6f, \"user\": %.6f, \"system\": %.6f, \"memory\": %ld}\n",
+		wall, seconds(u.ru_utime), seconds(u.ru_stime), u.ru_maxrss);
 	return status == 0 ? 0 : 1;
 }
