@@ -15,15 +15,23 @@ int blobfs_read_device(struct blobfs *fs, uint64_t offset, uint8_t *data, size_t
 int blobfs_hash(struct blobfs *fs, const uint8_t *data, size_t size, size_t count,
 	uint8_t *digests)
 {
-	return fs->platform.hash(fs->platform.context, data, size, count, digests)
-		       ? BLOBFS_IO
-		       : 0;
+	int r = fs->platform.hash(fs->platform.context, data, size, count, digests);
+	return r ? BLOBFS_IO : 0;
+}
+
+int blobfs_check_hash(struct blobfs *fs, const uint8_t *data, size_t size,
+	const uint8_t *expected, uint64_t offset)
+{
+	uint8_t got[BLOBFS_DIGEST_SIZE];
+	int r = blobfs_hash(fs, data, size, 1, got);
+	if (r == 0 && !is_digest(got, expected))
+		r = BLOBFS_DAMAGED;
+	return r ? fail(fs, offset, r) : 0;
 }
 
 /* Reads a superblock or page into FS->block: BLOBFS_NOT_ONE without MAGIC. */
 static int read_sealed(struct blobfs *fs, uint64_t offset, const char *magic)
 {
-	uint8_t seal[BLOBFS_DIGEST_SIZE];
 	if (!is_inside(fs, offset, BLOBFS_BLOCK))
 		return fail(fs, offset, BLOBFS_NOT_ONE);
 	int r = blobfs_read_device(fs, offset, fs->block, BLOBFS_BLOCK);
@@ -31,12 +39,8 @@ static int read_sealed(struct blobfs *fs, uint64_t offset, const char *magic)
 		return r;
 	if (compare(fs->block, (const uint8_t *)magic, BLOBFS_MAGIC_SIZE) != 0)
 		return fail(fs, offset, BLOBFS_NOT_ONE);
-	r = blobfs_hash(fs, fs->block, BLOBFS_SEAL, 1, seal);
-	if (r)
-		return fail(fs, offset, r);
-	if (!is_digest(seal, fs->block + BLOBFS_SEAL))
-		return fail(fs, offset, BLOBFS_DAMAGED);
-	return 0;
+	return blobfs_check_hash(
+		fs, fs->block, BLOBFS_SEAL, fs->block + BLOBFS_SEAL, offset);
 }
 
 /* ---- superblock -------------------------------------------------------------------- */
@@ -47,9 +51,8 @@ static bool get_run(const struct blobfs *fs, const struct blobfs_disk_run *disk,
 	uint64_t size;
 	run->offset = get_le64(disk->offset);
 	run->pages = get_le64(disk->pages);
-	return (run->offset & MASK) == 0 &&
-	       u64_mul(run->pages, BLOBFS_BLOCK, &size) == 0 &&
-	       is_inside(fs, run->offset, size);
+	return u64_mul(run->pages, BLOBFS_BLOCK, &size) == 0 &&
+	       is_aligned(fs, run->offset, size);
 }
 
 /* Takes the superblock in FS->block, whose seal is good, apart. */

@@ -42,11 +42,9 @@ struct blobfs_platform {
 		uint8_t *digests);
 };
 
-/* A verified tree block, kept under what it belongs to, never under where it was. */
+/* A verified tree block, kept under its own hash, never under where it was. */
 struct blobfs_slot {
-	uint8_t digest[BLOBFS_DIGEST_SIZE];
-	uint64_t index;
-	uint32_t level;
+	uint8_t hash[BLOBFS_DIGEST_SIZE];
 	uint32_t valid;
 	uint8_t block[BLOBFS_BLOCK];
 };
@@ -90,9 +88,8 @@ struct blobfs_entry {
 struct blobfs_blob {
 	struct blobfs_entry entry;
 	uint8_t root[BLOBFS_DIGEST_SIZE];
-	uint32_t levels;
-	uint64_t level_offset[BLOBFS_MAX_LEVELS]; /* level 0 holds the hashes of the data
-						   */
+	uint32_t levels; /* of the tree: 1 holds the hashes of the data; 0: no tree */
+	uint64_t level_offset[BLOBFS_MAX_LEVELS + 1]; /* 0: the data's full blocks */
 };
 
 /*

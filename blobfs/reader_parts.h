@@ -29,15 +29,16 @@ static inline bool is_inside(const struct blobfs *fs, uint64_t offset, uint64_t 
 	return offset <= fs->platform.size && size <= fs->platform.size - offset;
 }
 
+/* The same, and OFFSET is a block's start. */
+static inline bool is_aligned(const struct blobfs *fs, uint64_t offset, uint64_t size)
+{
+	return (offset & MASK) == 0 && is_inside(fs, offset, size);
+}
+
 /* Whether SIZE bytes at OFFSET are within the device and one block. */
 static inline bool is_packed(const struct blobfs *fs, uint64_t offset, uint64_t size)
 {
 	return (offset & MASK) + size <= BLOBFS_BLOCK && is_inside(fs, offset, size);
-}
-
-static inline uint64_t count_leaves(uint64_t size)
-{
-	return (size >> BLOBFS_BLOCK_LOG2) + ((size & MASK) != 0);
 }
 
 /* Reads SIZE bytes of the device, which they must be within. */
@@ -47,15 +48,29 @@ int blobfs_read_device(struct blobfs *fs, uint64_t offset, uint8_t *data, size_t
 int blobfs_hash(struct blobfs *fs, const uint8_t *data, size_t size, size_t count,
 	uint8_t *digests);
 
-/* Finds out where the levels of BLOB's tree are; BLOBFS_MALFORMED if they cannot be. */
-int blobfs_place_tree(const struct blobfs *fs, struct blobfs_blob *blob);
+/* BLOBFS_DAMAGED unless the SIZE bytes, which were at OFFSET, have the hash EXPECTED. */
+int blobfs_check_hash(struct blobfs *fs, const uint8_t *data, size_t size,
+	const uint8_t *expected, uint64_t offset);
 
-/* Reads a tree block, unverified, zero-padded. */
-int blobfs_read_tree_block(struct blobfs *fs, const struct blobfs_blob *blob,
-	uint32_t level, uint64_t index, uint8_t *block);
+/*
+ * The blocks of a blob are those of its data (level 0) and of its tree (from 1 on).
+ * Finds out where each level is; BLOBFS_MALFORMED if it cannot be there.
+ */
+int blobfs_place(const struct blobfs *fs, struct blobfs_blob *blob);
 
-/* Finds the verified block of level 0 that has the hash of data block INDEX. */
-int blobfs_find_leaves(struct blobfs *fs, const struct blobfs_blob *blob, uint64_t index,
-	const struct blobfs_slot **leaves);
+/* Where block INDEX of LEVEL is, and how many of its bytes there are. */
+uint64_t blobfs_block_offset(
+	const struct blobfs_blob *blob, uint32_t level, uint64_t index, size_t *size);
+
+/* Reads COUNT blocks, of which only a single one may be partial; unverified, padded. */
+int blobfs_read_blocks(struct blobfs *fs, const struct blobfs_blob *blob, uint32_t level,
+	uint64_t index, uint8_t *data, size_t count);
+
+/*
+ * Finds the verified hash of data block INDEX: *HASHES, which those of the next blocks
+ * follow, as far as they are in the same tree block. Stays until the next call.
+ */
+int blobfs_find_hashes(struct blobfs *fs, const struct blobfs_blob *blob, uint64_t index,
+	const uint8_t **hashes);
 
 #endif

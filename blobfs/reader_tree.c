@@ -1,119 +1,118 @@
 /* SPDX-License-Identifier: MIT */
-/* The reader's third part: tree blocks, verified and kept. */
+/* The reader's third part: where a blob's blocks are, and the way along its tree. */
 #include "blobfs/reader_parts.h"
 
-/* Blocks that hold a hash for each of N blocks. */
-static uint64_t parents(uint64_t n)
-{
-	return (n >> BLOBFS_FANOUT_LOG2) + ((n & (BLOBFS_FANOUT - 1)) != 0);
-}
-
-/* Finds out where the levels of BLOB's tree are: from the top, which has one block. */
-int blobfs_place_tree(const struct blobfs *fs, struct blobfs_blob *blob)
-{
-	uint64_t count[BLOBFS_MAX_LEVELS], leaves = count_leaves(blob->entry.size);
-	uint64_t offset = blob->entry.tree, total = 0;
-	uint32_t levels = 0;
-	for (uint64_t n = leaves; n > 1 && levels < BLOBFS_MAX_LEVELS; levels++) {
-		n = parents(n);
-		count[levels] = n;
-		total += n;
-	}
-	blob->levels = levels;
-	if (levels == 1 && !is_packed(fs, offset, leaves * BLOBFS_DIGEST_SIZE))
-		return BLOBFS_MALFORMED;
-	if (levels > 1 &&
-		((offset & MASK) != 0 || !is_inside(fs, offset, total * BLOBFS_BLOCK)))
-		return BLOBFS_MALFORMED;
-	for (uint32_t i = levels; i > 0; i--) {
-		blob->level_offset[i - 1] = offset;
-		offset += count[i - 1] * BLOBFS_BLOCK;
-	}
-	return 0;
-}
-
-static struct blobfs_slot *find_slot(const struct blobfs *fs,
-	const struct blobfs_blob *blob, uint32_t level, uint64_t index)
-{
-	/* Digests are spread evenly already; a multiplication would do no better. */
-	uint32_t key = get_le32(blob->entry.digest) ^ (uint32_t)index ^ level << 16;
-	return &fs->slots[key % fs->n_slots];
-}
-
-static bool holds(const struct blobfs_slot *slot, const struct blobfs_blob *blob,
-	uint32_t level, uint64_t index)
-{
-	return slot->valid && slot->level == level && slot->index == index &&
-	       is_digest(slot->digest, blob->entry.digest);
-}
-
-/* Reads a tree block, unverified, zero-padded. */
-int blobfs_read_tree_block(struct blobfs *fs, const struct blobfs_blob *blob,
-	uint32_t level, uint64_t index, uint8_t *block)
-{
-	uint64_t offset = blob->level_offset[level] + index * BLOBFS_BLOCK;
-	uint64_t size = BLOBFS_BLOCK;
-	if (blob->levels == 1)
-		size = count_leaves(blob->entry.size) * BLOBFS_DIGEST_SIZE;
-	wipe(block + size, BLOBFS_BLOCK - size);
-	return blobfs_read_device(fs, offset, block, size);
-}
-
-/* Brings a tree block whose hash must be EXPECTED into its slot. */
-static int load_slot(struct blobfs *fs, const struct blobfs_blob *blob, uint32_t level,
-	uint64_t index, const uint8_t *expected, struct blobfs_slot *slot)
-{
-	uint8_t got[BLOBFS_DIGEST_SIZE];
-	slot->valid = 0;
-	int r = blobfs_read_tree_block(fs, blob, level, index, slot->block);
-	if (r == 0)
-		r = blobfs_hash(fs, slot->block, BLOBFS_BLOCK, 1, got);
-	if (r)
-		return r;
-	if (!is_digest(got, expected))
-		return fail(fs, blob->level_offset[level] + index * BLOBFS_BLOCK,
-			BLOBFS_DAMAGED);
-	copy(slot->digest, blob->entry.digest, sizeof slot->digest);
-	slot->level = level;
-	slot->index = index;
-	slot->valid = 1;
-	return 0;
-}
-
-/* The block of LEVEL above data block INDEX. */
+/* The index, within LEVEL, of the block above data block INDEX (which is at level 0). */
 static uint64_t above(uint64_t index, uint32_t level)
 {
-	return index >> (BLOBFS_FANOUT_LOG2 * (level + 1));
+	return index >> (BLOBFS_FANOUT_LOG2 * level);
+}
+
+/* The last data block; 0 if there is none. */
+static uint64_t last_block(const struct blobfs_blob *blob)
+{
+	return blob->entry.size ? (blob->entry.size - 1) >> BLOBFS_BLOCK_LOG2 : 0;
+}
+
+/* Whether the data and the tail are where they can be. */
+static bool is_data_placed(const struct blobfs *fs, const struct blobfs_entry *e)
+{
+	uint64_t full = e->size & ~MASK, rest = e->size & MASK;
+	return e->size <= BLOBFS_MAX_SIZE &&
+	       (full == 0 || is_aligned(fs, e->data, full)) &&
+	       (rest == 0 || is_packed(fs, e->tail, rest));
+}
+
+int blobfs_place(const struct blobfs *fs, struct blobfs_blob *blob)
+{
+	uint64_t offset = blob->entry.tree, last = last_block(blob);
+	if (!is_data_placed(fs, &blob->entry))
+		return BLOBFS_MALFORMED;
+	blob->level_offset[0] = blob->entry.data;
+	blob->levels = 0;
+	while (above(last, blob->levels) > 0)
+		blob->levels++;
+	if (blob->levels == 1) {
+		blob->level_offset[1] = offset;
+		return is_packed(fs, offset, (last + 1) * BLOBFS_DIGEST_SIZE)
+			       ? 0
+			       : BLOBFS_MALFORMED;
+	}
+	for (uint32_t level = blob->levels; level > 0; level--) {
+		uint64_t size = (above(last, level) + 1) * BLOBFS_BLOCK;
+		if (!is_aligned(fs, offset, size))
+			return BLOBFS_MALFORMED;
+		blob->level_offset[level] = offset;
+		offset += size;
+	}
+	return 0;
+}
+
+uint64_t blobfs_block_offset(
+	const struct blobfs_blob *blob, uint32_t level, uint64_t index, size_t *size)
+{
+	*size = BLOBFS_BLOCK;
+	if (level == 0 && index == blob->entry.size >> BLOBFS_BLOCK_LOG2) {
+		*size = blob->entry.size & MASK;
+		return blob->entry.tail;
+	}
+	if (level == 1 && blob->levels == 1)
+		*size = (size_t)(last_block(blob) + 1) * BLOBFS_DIGEST_SIZE;
+	return blob->level_offset[level] + index * BLOBFS_BLOCK;
+}
+
+int blobfs_read_blocks(struct blobfs *fs, const struct blobfs_blob *blob, uint32_t level,
+	uint64_t index, uint8_t *data, size_t count)
+{
+	size_t size;
+	uint64_t offset = blobfs_block_offset(blob, level, index, &size);
+	wipe(data + size, BLOBFS_BLOCK - size);
+	return blobfs_read_device(fs, offset, data, size + (count - 1) * BLOBFS_BLOCK);
+}
+
+/* The only slot that a block of the tree is ever in: the levels begin apart. */
+static struct blobfs_slot *choose_slot(const struct blobfs *fs,
+	const struct blobfs_blob *blob, uint32_t level, uint64_t index)
+{
+	uint64_t key = get_le32(blob->entry.digest) + index;
+	key += (uint64_t)level * (fs->n_slots - fs->n_slots / 8);
+	return &fs->slots[(uint32_t)key % fs->n_slots];
 }
 
 /*
- * Finds the verified block of level 0 that has the hash of data block INDEX: up to the
- * first block that is in its slot, or to the root, and down again.
+ * From *HASH, that of the block of LEVEL above data block INDEX, to the hash in that
+ * block of what is below it: the block is in its slot, or is brought there.
  */
-int blobfs_find_leaves(struct blobfs *fs, const struct blobfs_blob *blob, uint64_t index,
-	const struct blobfs_slot **leaves)
+static int descend(struct blobfs *fs, const struct blobfs_blob *blob, uint32_t level,
+	uint64_t index, const uint8_t **hash)
 {
 	uint8_t expected[BLOBFS_DIGEST_SIZE];
-	uint32_t level = 0;
-	struct blobfs_slot *slot = find_slot(fs, blob, 0, above(index, 0));
-	while (level < blob->levels && !holds(slot, blob, level, above(index, level))) {
-		level++;
-		slot = find_slot(fs, blob, level, above(index, level));
-	}
-	copy(expected, blob->root, sizeof expected);
-	while (level > 0) {
-		level--;
-		uint64_t at = above(index, level), child = at & (BLOBFS_FANOUT - 1);
-		/* A block may go into its own parent's slot: the hash is copied out
-		 * first. */
-		if (level + 1 < blob->levels)
-			copy(expected, slot->block + child * BLOBFS_DIGEST_SIZE,
-				sizeof expected);
-		slot = find_slot(fs, blob, level, at);
-		int r = load_slot(fs, blob, level, at, expected, slot);
+	uint64_t at = above(index, level), below = above(index, level - 1);
+	struct blobfs_slot *slot = choose_slot(fs, blob, level, at);
+	size_t size;
+	/* A copy, because the block may go where its parent lies. */
+	copy(expected, *hash, sizeof expected);
+	if (!slot->valid || !is_digest(slot->hash, expected)) {
+		slot->valid = 0;
+		int r = blobfs_read_blocks(fs, blob, level, at, slot->block, 1);
+		if (r == 0)
+			r = blobfs_check_hash(fs, slot->block, BLOBFS_BLOCK, expected,
+				blobfs_block_offset(blob, level, at, &size));
 		if (r)
 			return r;
+		copy(slot->hash, expected, sizeof slot->hash);
+		slot->valid = 1;
 	}
-	*leaves = slot;
+	*hash = slot->block + (below & (BLOBFS_FANOUT - 1)) * BLOBFS_DIGEST_SIZE;
 	return 0;
+}
+
+int blobfs_find_hashes(struct blobfs *fs, const struct blobfs_blob *blob, uint64_t index,
+	const uint8_t **hashes)
+{
+	int r = 0;
+	*hashes = blob->root;
+	for (uint32_t level = blob->levels; level > 0 && r == 0; level--)
+		r = descend(fs, blob, level, index, hashes);
+	return r;
 }
