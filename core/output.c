@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "core/path.h"
@@ -73,25 +74,88 @@ static int give_name(struct output *o, const char *name)
 	return linkat(AT_FDCWD, self, o->dirfd, name, AT_SYMLINK_FOLLOW);
 }
 
-/* Gives the file its name, for good only when the directory is flushed. */
+/* A link cannot replace, a rename can: link under a random name first. */
+static int place_over(struct output *o)
+{
+	char name[PATH_RANDOM_SIZE];
+	int r = path_random(name);
+	if (r < 0)
+		return r;
+	if (give_name(o, name) < 0)
+		return error_errno("%s: cannot put in place", o->path);
+	if (renameat(o->dirfd, name, o->dirfd, path_base(o->path)) < 0) {
+		r = error_errno("%s: cannot put in place", o->path);
+		unlinkat(o->dirfd, name, 0);
+	}
+	return r;
+}
+
 static int place(struct output *o)
 {
 	int r = check_target(o->dirfd, o->path, o->replace);
 	if (r < 0)
 		return r;
-	/* A link cannot replace, a rename can: link under a random name first. */
-	if (o->replace && !o->temporary[0]) {
-		char name[PATH_RANDOM_SIZE];
-		if ((r = path_random(name)) < 0)
-			return r;
-		if (give_name(o, name) < 0)
-			return error_errno("%s: cannot put in place", o->path);
-		strcpy(o->temporary, name);
-	}
+	if (o->replace && !o->temporary[0])
+		return place_over(o);
 	if (give_name(o, path_base(o->path)) < 0)
 		return error_errno("%s: cannot put in place", o->path);
-	o->temporary[0] = 0;
 	return 0;
+}
+
+/* All get their names, for good only when the directories are flushed. */
+static int place_all(struct output *outputs, size_t n)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (outputs[i].path)
+			r = place(&outputs[i]);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (outputs[i].path && fsync(outputs[i].dirfd) < 0)
+			r = error_errno(
+				"%s: cannot flush its directory", outputs[i].path);
+	return r;
+}
+
+/* What a child of place_in_child answers; below PIPE_BUF, so it comes whole. */
+struct answer {
+	int r;
+	struct error_record error;
+};
+
+static void place_and_answer(struct output *outputs, size_t n, int to)
+{
+	struct answer a = {0};
+	setsid(); /* what is sent to our process group does not reach it */
+	a.r = place_all(outputs, n);
+	if (a.r < 0)
+		error_take(&a.error);
+	_exit(write(to, &a, sizeof a) == sizeof a ? 0 : 1);
+}
+
+/*
+ * Places files in a child, which goes on when this process is killed meanwhile: else a
+ * SIGKILL between two names would leave files that do not belong together.
+ */
+static int place_in_child(struct output *outputs, size_t n)
+{
+	int ends[2];
+	if (pipe2(ends, O_CLOEXEC) < 0)
+		return error_errno("cannot make a pipe");
+	pid_t pid = fork();
+	if (pid == 0)
+		place_and_answer(outputs, n, ends[1]);
+	int r = pid < 0 ? error_errno("cannot start a process") : 0;
+	struct answer a = {0};
+	close(ends[1]);
+	if (r == 0 && read(ends[0], &a, sizeof a) != sizeof a)
+		r = error_set(STATUS_FAILED, EIO,
+			"the process that puts the files in place died");
+	close(ends[0]);
+	if (pid > 0)
+		waitpid(pid, NULL, 0);
+	if (r == 0 && a.r < 0)
+		error_put(&a.error);
+	return r < 0 ? r : a.r;
 }
 
 int output_commit(struct output *o)
@@ -107,14 +171,9 @@ int output_commit_all(struct output *outputs, size_t n)
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	int r = 0;
+	int r = place_in_child(outputs, n);
 	for (size_t i = 0; r == 0 && i < n; i++)
-		if (outputs[i].path)
-			r = place(&outputs[i]);
-	for (size_t i = 0; r == 0 && i < n; i++)
-		if (outputs[i].path && fsync(outputs[i].dirfd) < 0)
-			r = error_errno(
-				"%s: cannot flush its directory", outputs[i].path);
+		outputs[i].temporary[0] = 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	return r;
 }

@@ -32,8 +32,9 @@ int output_open(struct output *o, const char *path, mode_t mode, bool replace);
 int output_commit(struct output *o);
 
 /*
- * The same for N files that belong together: all are flushed first, and then put in place
- * within a moment, in this order, with signals held off. Those not open are left out.
+ * The same for N files that belong together: all are flushed first, and then put in
+ * place in this order, by a child that goes on if this process is killed meanwhile: all
+ * of them appear or none (unless the machine stops). Those not open are left out.
  */
 int output_commit_all(struct output *outputs, size_t n);
 
