@@ -11,6 +11,7 @@
 
 /* A module may need others that need others; longer chains than this are a loop. */
 #define DEPTH_MAX 16
+#define STEPS_MAX 1000 /* for one module; without it, depth alone allows 2^32 */
 
 void modules_free(struct modules *m)
 {
@@ -235,7 +236,8 @@ static int add_module(struct modules *m, const char *name, struct buffer *line, 
 {
 	struct span path, needs;
 	char spelled[128];
-	if (depth > DEPTH_MAX)
+	m->steps = depth ? m->steps + 1 : 0;
+	if (depth > DEPTH_MAX || m->steps > STEPS_MAX)
 		return error_format(
 			"%s: the modules' dependencies are a loop", m->directory);
 	if (is_builtin(m, name))

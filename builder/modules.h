@@ -13,6 +13,7 @@ struct modules {
 	const struct tree *tree;
 	char *directory; /* "usr/lib/modules/RELEASE"; owned */
 	struct buffer dep, builtin, alias, softdep;
+	unsigned steps; /* taken for the module at hand, to end a loop */
 	/* The result: files below DIRECTORY, in load order, and the lines for the init.
 	 */
 	char **files;

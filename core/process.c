@@ -51,6 +51,13 @@ int process_find(const char *program, char **path)
 	return 0;
 }
 
+static void free_environment(char **env)
+{
+	for (char **e = env; e && *e; e++)
+		free(*e);
+	free(env);
+}
+
 /* The whole environment of the child; both the array and its strings are owned. */
 static int make_environment(const struct process *p, char ***environment)
 {
@@ -61,22 +68,18 @@ static int make_environment(const struct process *p, char ***environment)
 	if (!env)
 		return error_memory();
 	const char *path = getenv("PATH");
-	if (asprintf(&env[n++], "PATH=%s:%s", path ? path : DEFAULT_PATH, DEFAULT_PATH) <
-		0)
-		env[n - 1] = NULL;
-	env[n++] = strdup("LC_ALL=C");
-	env[n++] = strdup("TZ=UTC0");
-	for (size_t i = 0; i < extra; i++)
-		env[n++] = strdup(p->setenv[i]);
+	if (asprintf(&env[0], "PATH=%s:%s", path ? path : DEFAULT_PATH, DEFAULT_PATH) < 0)
+		env[0] = NULL;
+	bool whole = env[n++] && (env[n++] = strdup("LC_ALL=C")) &&
+		     (env[n++] = strdup("TZ=UTC0"));
+	for (size_t i = 0; whole && i < extra; i++)
+		whole = (env[n++] = strdup(p->setenv[i])) != NULL;
+	if (!whole) {
+		free_environment(env);
+		return error_memory();
+	}
 	*environment = env;
 	return 0;
-}
-
-static void free_environment(char **env)
-{
-	for (char **e = env; e && *e; e++)
-		free(*e);
-	free(env);
 }
 
 /* In the child: only async-signal-safe calls from here to execve. */

@@ -3,14 +3,17 @@
 
 #include <stdarg.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "core/error.h"
+
 #define BAR_WIDTH 40
 
 static bool silenced;
-static const char *bar_label; /* NULL: no bar is shown */
+static char bar_label[64]; /* "": no bar is shown */
 static uint64_t bar_total;
 static atomic_uint_fast64_t bar_done;
 static atomic_int bar_shown; /* per mille on the screen */
@@ -22,7 +25,7 @@ void progress_silence(bool silent)
 
 static void erase(void)
 {
-	if (bar_label)
+	if (bar_label[0])
 		fputs("\r\033[K", stderr);
 }
 
@@ -51,17 +54,19 @@ static void draw(int per_mille)
 
 void progress_begin(const char *label, uint64_t total)
 {
-	bar_label = !silenced && total && isatty(STDERR_FILENO) ? label : NULL;
+	bool shown = !silenced && total && isatty(STDERR_FILENO);
+	snprintf(bar_label, sizeof bar_label, "%s", shown ? label : "");
+	error_defuse(bar_label); /* it may be a file's name */
 	bar_total = total;
 	atomic_store(&bar_done, 0);
 	atomic_store(&bar_shown, 0);
-	if (bar_label)
+	if (bar_label[0])
 		draw(0);
 }
 
 void progress_add(uint64_t done)
 {
-	if (!bar_label)
+	if (!bar_label[0])
 		return;
 	uint64_t sum = atomic_fetch_add(&bar_done, done) + done;
 	int per_mille =
@@ -76,5 +81,5 @@ void progress_add(uint64_t done)
 void progress_end(void)
 {
 	erase();
-	bar_label = NULL;
+	bar_label[0] = 0;
 }

@@ -130,6 +130,17 @@ test_refusals() {
 	refused 2 'cairn.shell=1' run "roothash=$hash cairn.shell=1"
 	rm tree/usr/lib/modules/6.1/kernel/md/dm-bufio.ko.xz
 	refused 5 'no .*dm-bufio.ko.xz, which modules.dep lists' run
+	# Each asks twice for the next: no loop, but 2^12 ways.
+	rm -r tree
+	make_tree
+	local i
+	for i in {1..12}; do
+		module kernel/lib/w$i.ko
+		echo "softdep w$((i - 1)) pre: w$i w$i"
+	done >>tree/usr/lib/modules/6.1/modules.softdep
+	echo 'softdep erofs pre: w0' >>tree/usr/lib/modules/6.1/modules.softdep
+	module kernel/lib/w0.ko
+	refused 5 'dependencies are a loop' run
 	rm tree/usr/lib/modules/6.1/modules.dep
 	refused 5 'no usr/lib/modules/6.1/modules.dep' run
 	[ ! -e cpio ] || fail "a refused initrd was written"
