@@ -71,7 +71,7 @@ $(BUILD)/cairn: $(CLI_OBJ) $(LIB)
 # musl-gcc leaves out the kernel's own headers; its ioctl takes an int, which all the
 # request numbers of those headers overflow.
 MUSL_CC  ?= musl-gcc
-INIT_SRC := $(wildcard initrd/*.c initrd/plan/*.c) $(addprefix core/,buffer.c crc32.c \
+INIT_SRC := $(wildcard initrd/*.c initrd/plan/*.c initrd/compose/*.c) $(addprefix core/,buffer.c crc32.c \
 	dps.c error.c file.c gpt.c gpt_copy.c hex.c interrupt.c path.c)
 INIT_OBJ := $(INIT_SRC:%.c=$(BUILD)/musl/%.o)
 INIT_CFLAGS = -std=gnu17 $(WARNINGS) -Wno-sign-conversion -Os -g \

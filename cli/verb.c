@@ -10,6 +10,7 @@ const struct verb *const verbs[] = {
 	&verb_build,
 	&verb_help,
 	&verb_boot,
+	&verb_extension,
 	&verb_key,
 	&verb_digest,
 	&verb_sign,

@@ -18,6 +18,7 @@ struct verb {
 /* One declaration per cmd_*.c; the table is in verb.c. */
 extern const struct verb verb_blob;
 extern const struct verb verb_build;
+extern const struct verb verb_extension;
 extern const struct verb verb_help;
 extern const struct verb verb_ref;
 extern const struct verb verb_key;

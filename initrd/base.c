@@ -11,9 +11,9 @@
 #include <unistd.h>
 
 #include "core/hex.h"
+#include "initrd/compose/mapper.h"
 #include "initrd/disks.h"
 #include "initrd/fail.h"
-#include "initrd/mapper.h"
 #include "initrd/modules.h"
 #include "initrd/plan/table.h"
 #include "initrd/plan/vouch.h"

@@ -17,9 +17,9 @@
 
 #include "core/file.h"
 #include "initrd/base.h"
+#include "initrd/compose/mounts.h"
 #include "initrd/fail.h"
 #include "initrd/modules.h"
-#include "initrd/mounts.h"
 #include "initrd/plan/cmdline.h"
 #include "initrd/root.h"
 #include "initrd/state.h"

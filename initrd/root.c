@@ -11,7 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "initrd/mounts.h"
+#include "initrd/compose/mounts.h"
 
 #define VERIFIED "/verified" /* the base, while an overlay is made of it */
 #define VOLATILE "/volatile"

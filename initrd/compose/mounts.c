@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "initrd/mounts.h"
+#include "initrd/compose/mounts.h"
 
 #include <errno.h>
 #include <fcntl.h>

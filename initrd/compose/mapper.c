@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "initrd/mapper.h"
+#include "initrd/compose/mapper.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -8,9 +8,11 @@
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/ioctl.h>
+
 #include <sys/sysmacros.h>
 #include <unistd.h>
+
+#include "initrd/compose/ioctl.h"
 
 #define CONTROL "/dev/mapper/control"
 
@@ -30,7 +32,7 @@ static int control(unsigned command, struct request *q, const char *name)
 	int fd = open(CONTROL, O_RDWR | O_CLOEXEC);
 	if (fd < 0)
 		return -errno;
-	int r = ioctl(fd, (int)command, q) < 0 ? -errno : 0;
+	int r = ioctl(fd, (ioctl_number)command, q) < 0 ? -errno : 0;
 	close(fd);
 	return r;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CAIRN_INITRD_MOUNTS_H
-#define CAIRN_INITRD_MOUNTS_H
+#ifndef CAIRN_COMPOSE_MOUNTS_H
+#define CAIRN_COMPOSE_MOUNTS_H
 
 #include "core/error.h"
 

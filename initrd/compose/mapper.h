@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT */
-#ifndef CAIRN_INITRD_MAPPER_H
-#define CAIRN_INITRD_MAPPER_H
+#ifndef CAIRN_COMPOSE_MAPPER_H
+#define CAIRN_COMPOSE_MAPPER_H
 
 #include <stdint.h>
 
