@@ -1,19 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/arguments.h"
 
-#include <errno.h>
 #include <getopt.h>
-#include <stdlib.h>
 #include <string.h>
+
+#include "core/number.h"
 
 int argument_number(
 	const char *option, const char *text, uint64_t min, uint64_t max, uint64_t *value)
 {
-	char *end;
-	errno = 0;
-	unsigned long long v = strtoull(text, &end, 10);
-	/* strtoull takes signs and spaces; a number here begins with a digit. */
-	if (*text < '0' || *text > '9' || *end || errno)
+	uint64_t v = 0;
+	if (!number_parse(text, &v))
 		return error_usage("%s: '%s' is not a number", option, text);
 	if (v < min || v > max)
 		return error_usage("%s: %s is not from %ju to %ju", option, text,

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +11,7 @@
 #include "cli/verb.h"
 #include "core/interrupt.h"
 #include "core/json.h"
+#include "core/number.h"
 #include "core/progress.h"
 
 enum option_id {
@@ -73,16 +73,8 @@ static const struct option table[] = {
 /* Bytes; K, M, G or T may follow. */
 static int parse_size(const char *text, uint64_t *value)
 {
-	static const char letters[] = "KMGT";
-	size_t digits = strspn(text, "0123456789");
-	const char *unit = text[digits] ? strchr(letters, text[digits]) : NULL;
-	unsigned shift = unit ? 10 * (unsigned)(unit - letters + 1) : 0;
-	errno = 0;
-	unsigned long long n = strtoull(text, NULL, 10);
-	if (!digits || text[digits + (unit != NULL)] || errno ||
-		n > (uint64_t)INT64_MAX >> shift)
+	if (!number_parse_size(text, value) || *value > INT64_MAX)
 		return error_usage("--size: '%s' is not a size, such as 800M", text);
-	*value = (uint64_t)n << shift;
 	return 0;
 }
 

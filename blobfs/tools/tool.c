@@ -1,13 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "blobfs/tools/tool.h"
 
-#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include "core/span.h"
+#include "core/number.h"
 
 int tool_unknown_option(char **argv, int at)
 {
@@ -18,14 +16,7 @@ int tool_unknown_option(char **argv, int at)
 
 int tool_size(const char *option, const char *text, uint64_t *size)
 {
-	static const char units[] = "KMGT";
-	char *end;
-	errno = 0;
-	unsigned long long n = strtoull(text, &end, 10);
-	const char *unit = *end ? strchr(units, *end) : NULL;
-	uint64_t factor = unit ? (uint64_t)1024 << 10 * (unit - units) : 1;
-	if (text[0] < '0' || text[0] > '9' || errno || (*end && (!unit || end[1])) ||
-		u64_mul(n, factor, size))
+	if (!number_parse_size(text, size))
 		return error_usage("%s %s: is no size", option, text);
 	return 0;
 }

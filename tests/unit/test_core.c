@@ -15,6 +15,7 @@
 #include "core/hash.h"
 #include "core/hex.h"
 #include "core/json.h"
+#include "core/number.h"
 #include "core/output.h"
 #include "core/path.h"
 #include "core/process.h"
@@ -34,6 +35,24 @@ static int leave(void **state)
 	const char *argv[] = {"rm", "-rf", directory, NULL};
 	return process_run(
 		&(struct process){.argv = argv, .stdin_fd = -1, .stdout_fd = -1}, NULL);
+}
+
+static void numbers_are_plain(void **state)
+{
+	(void)state;
+	uint64_t v;
+	assert_true(number_parse("18446744073709551615", &v) && v == UINT64_MAX);
+	assert_true(number_parse("007", &v) && v == 7);
+	assert_true(number_parse_size("3M", &v) && v == 3 << 20);
+	assert_true(number_parse_size("16777215T", &v) && v == UINT64_C(16777215) << 40);
+	static const char *const bad[] = {"", "-1", "+1", " 1", "1 ", "0x10", "1M",
+		"18446744073709551616", "99999999999999999999"};
+	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+		assert_false(number_parse(bad[i], &v));
+	static const char *const bad_sizes[] = {
+		"", "M", "1m", "1MB", "1 M", "16777216T", "18446744073709551616"};
+	for (size_t i = 0; i < sizeof bad_sizes / sizeof *bad_sizes; i++)
+		assert_false(number_parse_size(bad_sizes[i], &v));
 }
 
 static void error_is_kept_and_ranked(void **state)
@@ -255,6 +274,7 @@ static void hash_of_parts_and_file(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(numbers_are_plain),
 		cmocka_unit_test(error_is_kept_and_ranked),
 		cmocka_unit_test(span_part_checks_bounds),
 		cmocka_unit_test(hex_and_uuid),
