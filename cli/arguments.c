@@ -21,7 +21,7 @@ int argument_number(
 
 int argument_jobs(const char *text, unsigned *jobs)
 {
-	uint64_t v;
+	uint64_t v = 0;
 	int r = argument_number("--jobs", text, 1, 1024, &v);
 	if (r == 0)
 		*jobs = (unsigned)v;
