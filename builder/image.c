@@ -9,12 +9,10 @@
 
 #include "builder/image_work.h"
 #include "builder/os_release.h"
-#include "core/hex.h"
+#include "core/fec.h"
 #include "core/interrupt.h"
 #include "core/json.h"
 #include "core/progress.h"
-#include "core/signature.h"
-#include "core/verity_repair.h"
 
 static void image_free(struct image *im)
 {
@@ -24,10 +22,10 @@ static void image_free(struct image *im)
 	kernel_free(&im->kernel);
 	free(im->id);
 	free(im->version);
-	file_close(&im->scratch);
+	sealed_free(&im->sealed);
 	file_close(&im->esp);
 	struct buffer *buffers[] = {&im->os_release, &im->cmdline, &im->initrd, &im->stub,
-		&im->loader, &im->uki, &im->signature};
+		&im->loader, &im->uki};
 	for (size_t i = 0; i < sizeof buffers / sizeof buffers[0]; i++)
 		buffer_free(buffers[i]);
 	bundle_close(&im->bundle);
@@ -75,26 +73,6 @@ static int name_image(struct image *im)
 	return r;
 }
 
-/* SOURCE_DATE_EPOCH, or the newest time in the tree: never the time of day. */
-static int choose_epoch(struct image *im)
-{
-	const char *text = getenv("SOURCE_DATE_EPOCH");
-	if (text) {
-		char *end;
-		errno = 0;
-		im->epoch = strtoll(text, &end, 10);
-		if (*text < '0' || *text > '9' || *end || errno)
-			return error_usage(
-				"SOURCE_DATE_EPOCH '%s': not a number of seconds", text);
-		return 0;
-	}
-	im->epoch = 0;
-	for (size_t i = 0; i < im->tree.n_entries; i++)
-		if (im->tree.entries[i].mtime > im->epoch)
-			im->epoch = im->tree.entries[i].mtime;
-	return 0;
-}
-
 static int check_options(const struct image_options *o)
 {
 	if (!o->key != !o->certificate)
@@ -126,108 +104,32 @@ static int gather(struct image *im)
 	if (r == 0)
 		r = name_image(im);
 	if (r == 0)
-		r = choose_epoch(im);
+		r = tree_date(&im->tree, &im->epoch);
 	return r < 0 ? r : kernel_find(&im->tree, &im->kernel);
 }
 
 /* ---- file system and hash tree ---------------------------------------------------- */
 
-static int open_scratch(const struct image *im, struct file *f)
-{
-	if (im->bundle.device.fd < 0)
-		return file_scratch(f, im->o->output);
-	const char *directory = getenv("TMPDIR");
-	char *path;
-	if (asprintf(&path, "%s/cairn", directory ? directory : "/var/tmp") < 0)
-		return error_memory();
-	int r = file_scratch(f, path);
-	free(path);
-	return r;
-}
-
-static int make_filesystem(struct image *im)
+static int seal(struct image *im)
 {
 	const struct image_options *o = im->o;
-	struct filesystem_options f = {.type = o->fs,
-		.subtree = o->usr ? "usr" : NULL,
-		.compress = o->compress,
-		.epoch = im->epoch,
-		.jobs = o->jobs,
-		.scratch = im->bundle.device.fd < 0 ? o->output : NULL};
-	/* The same for all versions: ext4 mixes it into every checksum. */
-	int r = identity_uuid(&im->identity, o->usr ? "usr" : "root", false, f.uuid);
-	if (r == 0)
-		r = open_scratch(im, &im->scratch);
-	if (r == 0)
-		r = filesystem_make(&im->tree, &f, &im->scratch, &im->filesystem);
-	return r;
+	const struct sealed_options s = {.tree = &im->tree,
+		.filesystem = {.type = o->fs,
+			.subtree = o->usr ? "usr" : NULL,
+			.compress = o->compress,
+			.epoch = im->epoch,
+			.jobs = o->jobs,
+			.scratch = im->bundle.device.fd < 0 ? o->output : NULL},
+		.identity = &im->identity,
+		.purpose = o->usr ? "usr" : "root",
+		.fec_roots = o->fec_roots,
+		.jobs = o->jobs};
+	return sealed_make(&im->sealed, &s);
 }
 
-static int plan_verity(struct image *im)
+static int sign(struct image *im)
 {
-	struct verity_params *p = &im->verity;
-	*p = VERITY_DEFAULTS;
-	p->data_blocks = im->filesystem.size / p->data_block_size;
-	p->salt_size = IDENTITY_SALT_SIZE;
-	int r = identity_salt(&im->identity, p->salt);
-	if (r == 0)
-		r = identity_uuid(&im->identity, "verity", true, p->uuid);
-	return r < 0 ? r : verity_check_params(p);
-}
-
-/* The parity goes behind the tree, where the kernel and veritysetup can be told of it. */
-static int make_parity(struct image *im, uint64_t tree)
-{
-	const struct fec_layout layout = {.roots = im->o->fec_roots,
-		.data = &im->scratch,
-		.tree = &im->scratch,
-		.tree_at = tree};
-	struct fec fec;
-	int r = verity_fec(&im->verity, &layout, &fec);
-	if (r < 0)
-		return r;
-	im->fec_offset = im->hash_size;
-	im->hash_size += fec_parity_size(&fec);
-	progress_begin("parity", fec_blocks(&fec) * fec.block_size);
-	r = fec_encode(&fec, &im->scratch, im->hash_offset + im->fec_offset, im->o->jobs);
-	progress_end();
-	return r;
-}
-
-static int make_verity(struct image *im)
-{
-	uint8_t superblock[VERITY_SUPERBLOCK_SIZE];
-	uint64_t tree = 0, size = 0;
-	int r = plan_verity(im);
-	im->hash_offset = im->filesystem.size;
-	if (r == 0)
-		r = verity_tree_offset(&im->verity, im->hash_offset, &tree);
-	if (r == 0)
-		r = verity_tree_size(&im->verity, &size);
-	if (r < 0)
-		return r;
-	im->hash_size = tree + size - im->hash_offset;
-	if (ftruncate(im->scratch.fd, (off_t)(tree + size)) < 0)
-		return error_errno("%s: cannot grow", im->scratch.name);
-	im->scratch.size = tree + size;
-	verity_superblock_write(&im->verity, superblock);
-	r = file_write(&im->scratch, superblock, sizeof superblock, im->hash_offset);
-	progress_begin("hashing", im->filesystem.size);
-	if (r == 0)
-		r = verity_build(&im->verity, &im->scratch, 0, &im->scratch, tree,
-			im->o->jobs, im->root);
-	progress_end();
-	hex_encode(im->root, sizeof im->root, im->root_hex);
-	return r < 0 || !im->o->fec_roots ? r : make_parity(im, tree);
-}
-
-static int make_signature(struct image *im)
-{
-	AUTO_SIGNATURE s = {0};
-	if (!im->o->key)
-		return signature_partition(NULL, &im->signature);
-	int r = signature_make(&s, &im->signer, im->root_hex);
-	return r < 0 ? r : signature_partition(&s, &im->signature);
+	return sealed_sign(&im->sealed, im->o->key ? &im->signer : NULL);
 }
 
 /* ---- partitions ------------------------------------------------------------------- */
@@ -245,33 +147,22 @@ static int plan_parts(struct image *im)
 {
 	const struct identity *i = &im->identity;
 	const char *arch = im->kernel.architecture;
-	bool usr = im->o->usr;
-	struct layout_part *p = im->layout.parts;
+	struct layout_part *p = im->layout.parts, *sealed = p + IMAGE_SEALED;
 	im->layout.n_parts = IMAGE_N_PARTS;
 	p[IMAGE_ESP] = (struct layout_part){
 		.type = dps_find(DPS_ESP, arch), .size = im->esp_size, .label = "esp"};
-	p[IMAGE_DATA] = (struct layout_part){.read_only = true,
-		.type = dps_find(usr ? DPS_USR : DPS_ROOT, arch),
-		.size = im->filesystem.size};
-	p[IMAGE_HASH] = (struct layout_part){.read_only = true,
-		.type = dps_find(usr ? DPS_USR_VERITY : DPS_ROOT_VERITY, arch),
-		.size = im->hash_size};
-	p[IMAGE_SIGNATURE] = (struct layout_part){.read_only = true,
-		.type = dps_find(usr ? DPS_USR_SIG : DPS_ROOT_SIG, arch),
-		.size = im->signature.size};
-	memcpy(p[IMAGE_DATA].uuid, im->root, 16);
-	memcpy(p[IMAGE_HASH].uuid, im->root + 16, 16);
+	sealed_parts(&im->sealed, im->o->usr, arch, sealed);
 	int r = identity_uuid(i, "disk", true, im->layout.disk_uuid);
 	if (r == 0)
 		r = identity_uuid(i, "esp", true, p[IMAGE_ESP].uuid);
 	if (r == 0)
-		r = identity_uuid(i, "signature", true, p[IMAGE_SIGNATURE].uuid);
+		r = identity_uuid(i, "signature", true, sealed[SEALED_SIGNATURE].uuid);
 	if (r == 0)
-		r = label(&p[IMAGE_DATA], i, "");
+		r = label(&sealed[SEALED_DATA], i, "");
 	if (r == 0)
-		r = label(&p[IMAGE_HASH], i, "_verity");
+		r = label(&sealed[SEALED_HASH], i, "_verity");
 	if (r == 0)
-		r = label(&p[IMAGE_SIGNATURE], i, "_verity_sig");
+		r = label(&sealed[SEALED_SIGNATURE], i, "_verity_sig");
 	return r < 0 ? r : layout_place(&im->layout, im->o->size);
 }
 
@@ -298,18 +189,12 @@ static int write_parts(const struct image *im)
 	const struct file *f = bundle_image(&im->bundle);
 	const struct layout_part *p = im->layout.parts;
 	bool fresh = !f->is_device;
-	progress_begin("writing", im->esp_size + im->filesystem.size + im->hash_size);
+	progress_begin("writing",
+		im->esp_size + im->sealed.filesystem.size + im->sealed.hash_size);
 	int r = file_copy(&im->esp, 0, f, p[IMAGE_ESP].offset, im->esp_size, fresh);
 	if (r == 0)
-		r = file_copy(&im->scratch, 0, f, p[IMAGE_DATA].offset,
-			im->filesystem.size, fresh);
-	if (r == 0)
-		r = file_copy(&im->scratch, im->hash_offset, f, p[IMAGE_HASH].offset,
-			im->hash_size, fresh);
+		r = sealed_write(&im->sealed, p + IMAGE_SEALED, f, fresh);
 	progress_end();
-	if (r == 0)
-		r = file_write(f, im->signature.data, im->signature.size,
-			p[IMAGE_SIGNATURE].offset);
 	if (r == 0 && !fresh)
 		r = erase_gaps(im);
 	return r < 0 ? r : layout_write(&im->layout, f);
@@ -331,7 +216,7 @@ static int put_artifacts(struct image *im)
 	BUFFER line = {0}, text = {0};
 	int r = image_make_manifest(im);
 	if (r == 0)
-		r = buffer_printf(&line, "%s\n", im->root_hex);
+		r = buffer_printf(&line, "%s\n", im->sealed.root_hex);
 	if (r == 0)
 		r = bundle_put(b, BUNDLE_ROOTHASH, buffer_span(&line));
 	if (r == 0)
@@ -355,10 +240,9 @@ static int commit(struct image *im)
 static int (*const steps[])(struct image *im) = {
 	gather,
 	image_prepare_boot,
-	make_filesystem,
-	make_verity,
+	seal,
 	image_make_boot,
-	make_signature,
+	sign,
 	assemble,
 	put_artifacts,
 	commit,
@@ -371,7 +255,8 @@ int image_build(const struct image_options *options, json_object **manifest)
 		return error_memory();
 	im->o = options;
 	im->tree = TREE_EMPTY;
-	im->scratch = im->esp = FILE_CLOSED;
+	im->sealed = SEALED_EMPTY;
+	im->esp = FILE_CLOSED;
 	im->bundle = BUNDLE_CLOSED;
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < sizeof steps / sizeof steps[0]; i++) {

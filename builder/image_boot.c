@@ -124,13 +124,13 @@ static int make_esp(struct image *im, struct span loader)
 	if ((r = identity_uuid(&im->identity, "esp volume", true, uuid)) < 0)
 		return r;
 	esp.volume_id = get_le32(uuid) | 1;
-	r = file_scratch(&im->esp, im->scratch.name);
+	r = file_scratch(&im->esp, im->sealed.scratch.name);
 	return r < 0 ? r : esp_make(&esp, &im->esp);
 }
 
 int image_prepare_boot(struct image *im)
 {
-	char zeros[sizeof im->root_hex];
+	char zeros[sizeof im->sealed.root_hex];
 	memset(zeros, '0', sizeof zeros - 1);
 	zeros[sizeof zeros - 1] = 0;
 	BUFFER line = {0};
@@ -146,7 +146,7 @@ int image_prepare_boot(struct image *im)
 int image_make_boot(struct image *im)
 {
 	BUFFER uki = {0}, loader = {0};
-	int r = make_cmdline(im, im->root_hex, &im->cmdline);
+	int r = make_cmdline(im, im->sealed.root_hex, &im->cmdline);
 	if (r == 0)
 		r = make_initrd(im);
 	if (r == 0)

@@ -53,7 +53,7 @@ static int add_partitions(const struct image *im, json_object *document)
 
 static void add_verity(const struct image *im, json_object *document)
 {
-	const struct verity_params *p = &im->verity;
+	const struct verity_params *p = &im->sealed.verity;
 	json_object *o = json_object_new_object();
 	json_add_number(o, "version", p->version);
 	json_add_text(o, "algorithm", hash_name(p->alg));
@@ -64,7 +64,7 @@ static void add_verity(const struct image *im, json_object *document)
 	add_uuid(o, "uuid", p->uuid);
 	if (im->o->fec_roots) {
 		json_add_number(o, "fecRoots", im->o->fec_roots);
-		json_add_number(o, "fecOffset", im->fec_offset);
+		json_add_number(o, "fecOffset", im->sealed.fec_offset);
 	}
 	json_add(document, "verity", o);
 }
@@ -108,7 +108,7 @@ static void add_options(const struct image *im, json_object *document)
 	const struct image_options *i = im->o;
 	json_object *o = json_object_new_object();
 	json_add_text(o, "fs", filesystem_name(i->fs));
-	json_add_text(o, "compress", im->filesystem.compress);
+	json_add_text(o, "compress", im->sealed.filesystem.compress);
 	json_add_text(o, "part", i->usr ? "usr" : "root");
 	json_add_text(o, "seed", im->identity.seed);
 	json_add_text(o, "cmdline", i->cmdline);
@@ -155,7 +155,7 @@ static int add_tools(const struct image *im, json_object *document)
 	json_object *o = json_object_new_object();
 	json_add(document, "tools", o);
 	json_add_text(o, "cairn", CAIRN_VERSION);
-	json_add_text(o, "filesystem", im->filesystem.tool);
+	json_add_text(o, "filesystem", im->sealed.filesystem.tool);
 	fdisk_get_library_version(&fdisk);
 	json_add_text(o, "libfdisk", fdisk);
 	json_add_text(o, "openssl", OpenSSL_version(OPENSSL_FULL_VERSION_STRING));
@@ -226,7 +226,7 @@ static void add_names(const struct image *im, json_object *document)
 	json_add_number(document, "sourceDateEpoch", (uint64_t)im->epoch);
 	json_add_number(document, "size", im->layout.size);
 	add_uuid(document, "diskUuid", im->layout.disk_uuid);
-	json_add_text(document, "rootHash", im->root_hex);
+	json_add_text(document, "rootHash", im->sealed.root_hex);
 	json_add_text(document, "certificateFingerprint",
 		im->o->key ? im->signer.certificate.fingerprint : NULL);
 }

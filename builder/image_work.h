@@ -7,16 +7,13 @@
 #include "builder/image.h"
 #include "builder/kernel.h"
 #include "builder/layout.h"
-#include "core/signer.h"
-#include "core/verity.h"
+#include "builder/sealed.h"
 
 /* The partitions, in the order they have on disk. */
 enum image_part {
 	IMAGE_ESP,
-	IMAGE_DATA,
-	IMAGE_HASH,
-	IMAGE_SIGNATURE,
-	IMAGE_N_PARTS,
+	IMAGE_SEALED, /* the three of builder/sealed.h */
+	IMAGE_N_PARTS = IMAGE_SEALED + SEALED_N_PARTS,
 };
 
 /* An image while it is being built: between image.c and its parts, for nobody else. */
@@ -28,18 +25,10 @@ struct image {
 	char *id, *version; /* owned; what identity points at */
 	struct identity identity;
 	int64_t epoch;
-	struct file scratch; /* the file system, and behind it its hash area */
-	struct filesystem_info filesystem;
-	struct verity_params verity;
-	uint64_t hash_offset; /* of the hash area in scratch */
-	uint64_t hash_size;   /* with the parity, if there is any */
-	uint64_t fec_offset;  /* of the parity in the hash area, if o->fec_roots */
-	uint8_t root[32];
-	char root_hex[65];
+	struct sealed sealed;
 	struct buffer os_release, cmdline, initrd;
 	struct buffer stub, loader; /* as the distribution ships them */
 	struct buffer uki;          /* as on the ESP: signed if there is a key */
-	struct buffer signature;    /* the whole partition */
 	struct file esp;
 	uint64_t esp_size;
 	struct layout layout;

@@ -75,6 +75,15 @@ int os_release_get(struct span text, const char *key, char **value)
 			 : 0;
 }
 
+unsigned os_release_count(struct span text, const char *key)
+{
+	struct span line;
+	unsigned n = 0;
+	while (next_line(&text, &line))
+		n += assigns(line, key);
+	return n;
+}
+
 static bool has(struct span text, const char *key, const char *wanted)
 {
 	char *value;

@@ -15,6 +15,9 @@ int os_release_read(const struct tree *tree, struct buffer *text);
  */
 int os_release_get(struct span text, const char *key, char **value);
 
+/* How often KEY is assigned. */
+unsigned os_release_count(struct span text, const char *key);
+
 /*
  * Appends TEXT to AMENDED with IMAGE_ID and IMAGE_VERSION being ID and VERSION: boot
  * loaders sort by them. Other lines stay as they are, all of them if nothing changes.

@@ -19,6 +19,7 @@ void tree_entry_free(struct tree_entry *e)
 	}
 	free(e->xattrs);
 	free(e->extents);
+	free(e->contents);
 	free(e->path);
 	free(e->target);
 	*e = (struct tree_entry){0};

@@ -54,6 +54,7 @@ struct tree_entry {
 	size_t n_xattrs;
 	struct tree_extent *extents; /* in order, not touching */
 	size_t n_extents;
+	uint8_t *contents; /* of a file that tree_add_file added, else NULL; owned */
 	/* Where it was read from, to notice a change; zero for archives. */
 	struct {
 		dev_t device;
@@ -91,6 +92,21 @@ int tree_load(struct tree *tree, const char *path, const char *scratch);
 
 /* May be called twice and on TREE_EMPTY. */
 void tree_free(struct tree *tree);
+
+/*
+ * Adds the regular file PATH, which is not there yet, with a copy of CONTENTS, and the
+ * directories above it that are missing: root's, modes 0644 and 0755, MTIME seconds.
+ * Pointers to entries are invalid afterwards. STATUS_FORMAT if something above it is no
+ * directory.
+ */
+int tree_add_file(
+	struct tree *tree, const char *path, int64_t mtime, struct span contents);
+
+/*
+ * The time that stands for the tree's own, seconds: SOURCE_DATE_EPOCH, or else the newest
+ * mtime in it; never the time of day. STATUS_USAGE if the variable is no number.
+ */
+int tree_date(const struct tree *tree, int64_t *date);
 
 /* The entry at PATH itself (slashes at its start are ignored), or NULL. */
 const struct tree_entry *tree_find(const struct tree *tree, const char *path);

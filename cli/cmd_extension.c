@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #include "cli/arguments.h"
-#include "cli/verb.h"
+#include "cli/cmd_extension.h"
 #include "core/json.h"
 #include "core/path.h"
 #include "core/progress.h"
@@ -125,7 +125,7 @@ static int run_list(int argc, char **argv)
 
 static const struct verb verb_list = {.name = "list", .run = run_list};
 
-static const struct verb *const subverbs[] = {&verb_list, NULL};
+static const struct verb *const subverbs[] = {&verb_extension_build, &verb_list, NULL};
 
 static int run(int argc, char **argv)
 {
@@ -138,6 +138,9 @@ const struct verb verb_extension = {
 	.summary = "extensions of /usr, /opt and /etc",
 	.usage = "usage: cairn extension list [--class sysext|confext] [--root DIR] "
 		 "[--json]\n"
+		 "       cairn extension build TREE|TAR -o "
+		 "NAME.sysext.raw|NAME.confext.raw "
+		 "[OPTION...]\n"
 		 "\n"
 		 "list shows the extensions that the search directories hold, the lowest "
 		 "layer\n"
@@ -148,5 +151,25 @@ const struct verb verb_extension = {
 		 "given\n"
 		 "  --root DIR     the system below DIR instead of the running one\n"
 		 "  --json         the list as JSON\n"
-		 "  --quiet        no notes\n",
+		 "  --quiet        no notes\n"
+		 "\n"
+		 "build makes a signed disk image of TREE, which holds nothing but usr/ "
+		 "and opt/\n"
+		 "(sysext) or etc/ (confext). The tree's own extension-release.NAME must "
+		 "agree with\n"
+		 "the options; if it has none, it is made of them.\n"
+		 "\n"
+		 "  --id ID --version-id VERSION   the system it is for; --id _any: all\n"
+		 "  --level LEVEL        SYSEXT_LEVEL or CONFEXT_LEVEL, not the version\n"
+		 "  --scope SCOPE        system, initrd, portable\n"
+		 "  --architecture ARCH  x86-64, arm64, ...; _any\n"
+		 "  --epoch N            CAIRN_EPOCH: systems with a higher floor refuse "
+		 "it\n"
+		 "  --name NAME          where the file is not called as the extension\n"
+		 "  --fs erofs|squashfs --compress METHOD[,LEVEL] --fec-roots N --seed "
+		 "TEXT\n"
+		 "                       as for cairn build\n"
+		 "  --key FILE|URI --cert FILE   sign; the certificate must be for this "
+		 "purpose\n"
+		 "  --jobs N --force --quiet --json\n",
 };

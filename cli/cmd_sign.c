@@ -3,6 +3,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
+#include "builder/extension.h"
 #include "builder/signing.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
@@ -15,7 +16,7 @@ struct options {
 	size_t n_answers;
 	enum purpose purpose;
 	unsigned jobs;
-	bool attach, force;
+	bool attach, force, have_purpose;
 };
 
 static int parse_one(struct options *o, int c, char **argv)
@@ -40,6 +41,7 @@ static int parse_one(struct options *o, int c, char **argv)
 		progress_silence(true);
 		return 0;
 	case 'p':
+		o->have_purpose = true;
 		return purpose_by_name(optarg, &o->purpose);
 	case 'j':
 		return argument_jobs(optarg, &o->jobs);
@@ -92,6 +94,8 @@ static int parse(int argc, char **argv, struct options *o)
 	if (optind == argc)
 		return error_usage("sign: which image? see cairn help sign");
 	o->image = argv[optind++];
+	if (!o->have_purpose)
+		extension_kind_of(o->image, &o->purpose, NULL);
 	o->answers = (const char *const *)argv + optind;
 	o->n_answers = (size_t)(argc - optind);
 	return check(o);
@@ -140,9 +144,11 @@ static int run(int argc, char **argv)
 	r = o.attach ? attach(&s, &o) : sign_now(&s, &o);
 	if (r == 0)
 		r = signing_save(&s);
-	if (r == 0)
+	if (r == 0 && s.esp)
 		progress_note("%s: root hash %s and %zu EFI programs are signed", o.image,
 			s.root_hash, s.n_items - 1);
+	else if (r == 0)
+		progress_note("%s: root hash %s is signed", o.image, s.root_hash);
 	return r;
 }
 
@@ -165,8 +171,9 @@ const struct verb verb_sign = {
 		"(openssl dgst -sha256 -sign), in\nany order; a wrong one is refused and "
 		"the image is left as it was.\n"
 		"\n"
-		"  --purpose P  what CERT must be good for: root (default), sysext, "
-		"confext,\n               generation\n"
+		"  --purpose P  what CERT must be good for: root, sysext, confext, "
+		"generation;\n               root unless the image is called .sysext.raw "
+		"or .confext.raw\n"
 		"  --force      sign anew what is signed, replace exported files\n"
 		"  --jobs N     threads; one per processor by default\n"
 		"  --quiet      say nothing\n",

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "builder/extension.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
 #include "core/hex.h"
@@ -17,7 +18,7 @@ struct options {
 	const char *trust, *root_hash_file;
 	char *root_hash; /* owned */
 	enum purpose purpose;
-	bool have_cert, no_signature, json, quiet;
+	bool have_cert, have_purpose, no_signature, json, quiet;
 	unsigned jobs;
 };
 
@@ -86,6 +87,7 @@ static int take_option(struct options *o, int option, char **argv)
 		o->trust = optarg;
 		return 0;
 	case OPT_PURPOSE:
+		o->have_purpose = true;
 		return purpose_by_name(optarg, &o->purpose);
 	case OPT_NO_SIGNATURE:
 		o->no_signature = true;
@@ -138,6 +140,8 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->no_signature && (o->have_cert || o->trust))
 		return error_usage(
 			"verify: --no-signature contradicts --cert and --trust");
+	if (!o->have_purpose)
+		extension_kind_of(argv[optind], &o->purpose, NULL);
 	return load_trust(o);
 }
 
@@ -206,7 +210,9 @@ const struct verb verb_verify = {
 		"\n"
 		"  --cert FILE          trust this signer (PEM or DER; may be repeated)\n"
 		"  --trust DIR          trust the certificates in DIR/PURPOSE/*.crt\n"
-		"  --purpose PURPOSE    root (default), sysext, confext or generation\n"
+		"  --purpose PURPOSE    root, sysext, confext or generation; root unless "
+		"the image\n"
+		"                       is called .sysext.raw or .confext.raw\n"
 		"  --no-signature       do without signatures; else, without a "
 		"certificate to\n"
 		"                       check them against, the status is 7\n"

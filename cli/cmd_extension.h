@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_CLI_CMD_EXTENSION_H
+#define CAIRN_CLI_CMD_EXTENSION_H
+
+#include "cli/verb.h"
+
+/* The verbs of `cairn extension`, one per cmd_extension_*.c; the table is in
+ * cmd_extension.c. */
+extern const struct verb verb_extension_build;
+
+#endif
