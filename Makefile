@@ -25,7 +25,8 @@ ALL_CFLAGS = -std=gnu17 $(WARNINGS) $(HARDEN) -pthread -I. -D_GNU_SOURCE \
 	$(shell pkg-config --cflags $(LIBS) 2>/dev/null) $(CFLAGS)
 ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now \
 	$(if $(SANITIZE),-fsanitize=$(SANITIZE)) $(LDFLAGS)
-LDLIBS = $(shell pkg-config --libs $(LIBS) 2>/dev/null)
+# BearSSL's arithmetic goes into every program, so that what PID 1 verifies with is tested.
+LDLIBS = $(shell pkg-config --libs $(LIBS) 2>/dev/null) -l:libbearssl.a
 
 # ---- sources: lower layers first; a layer never includes one to its right ----------
 LAYERS  := core blobfs initrd/plan initrd/compose builder verifier
@@ -71,8 +72,9 @@ $(BUILD)/cairn: $(CLI_OBJ) $(LIB)
 # musl-gcc leaves out the kernel's own headers; its ioctl takes an int, which all the
 # request numbers of those headers overflow.
 MUSL_CC  ?= musl-gcc
-INIT_SRC := $(wildcard initrd/*.c initrd/plan/*.c initrd/compose/*.c) $(addprefix core/,buffer.c crc32.c \
-	dps.c error.c file.c gpt.c gpt_copy.c hex.c interrupt.c path.c)
+INIT_SRC := $(wildcard initrd/*.c initrd/plan/*.c initrd/compose/*.c) $(addprefix core/, \
+	base64.c buffer.c cms.c crc32.c der.c dps.c error.c file.c gpt.c gpt_copy.c hex.c \
+	interrupt.c path.c pin.c public_key.c purpose.c)
 INIT_OBJ := $(INIT_SRC:%.c=$(BUILD)/musl/%.o)
 INIT_CFLAGS = -std=gnu17 $(WARNINGS) -Wno-sign-conversion -Os -g \
 	-fstack-protector-strong -fno-pie -ffunction-sections -fdata-sections -I. -D_GNU_SOURCE \
@@ -86,7 +88,8 @@ $(BUILD)/musl/%.o: %.c $(BUILD)/.config
 
 $(BUILD)/init: $(INIT_OBJ)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
-	$(Q)$(MUSL_CC) -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack -o $@.debug $^
+	$(Q)$(MUSL_CC) -static -no-pie -Wl,--gc-sections -Wl,-z,noexecstack -o $@.debug $^ \
+		$(shell gcc -print-file-name=libbearssl.a)
 	$(Q)strip -s -R .comment -o $@ $@.debug
 
 # What the guests of the VM tests run: static, so that they need nothing of the host.

@@ -20,43 +20,6 @@
 
 #define CERTIFICATE_LIMIT 65536
 
-/* OIDs under 2.25 are UUIDs in decimal (X.667); these are listed in docs/trust.md. */
-static const struct {
-	const char *name;
-	const char *oid;
-} purposes[N_PURPOSES] = {
-	/* f5dc8240-7502-4328-b594-9d461ac68b80 */
-	[PURPOSE_ROOT] = {"root", "2.25.326805806096245407720027131346193648512"},
-	/* 361f0bb0-0732-4e0d-9f75-6c41e1fb8334 */
-	[PURPOSE_SYSEXT] = {"sysext", "2.25.71939510027889489427801799309729170228"},
-	/* 1b5d4054-c236-460c-8838-d19490c46d97 */
-	[PURPOSE_CONFEXT] = {"confext", "2.25.36373344283522457139398306159550295447"},
-	/* 928944c7-79f5-48a4-8af9-a7f2b5aee64d */
-	[PURPOSE_GENERATION] = {"generation",
-		"2.25.194780027062218593541111870399997470285"},
-};
-
-const char *purpose_name(enum purpose purpose)
-{
-	return purposes[purpose].name;
-}
-
-const char *purpose_oid(enum purpose purpose)
-{
-	return purposes[purpose].oid;
-}
-
-int purpose_by_name(const char *name, enum purpose *purpose)
-{
-	for (int i = 0; i < N_PURPOSES; i++)
-		if (!strcmp(name, purposes[i].name)) {
-			*purpose = (enum purpose)i;
-			return 0;
-		}
-	return error_usage(
-		"no purpose %s; there is: root, sysext, confext, generation", name);
-}
-
 /* One certificate and nothing behind it. Returns NULL if S is anything else. */
 static X509 *decode(struct span s)
 {
@@ -146,12 +109,7 @@ void certificate_free(struct certificate *c)
 
 static int own_purpose(const ASN1_OBJECT *oid)
 {
-	char text[128];
-	OBJ_obj2txt(text, sizeof text, oid, 1);
-	for (int i = 0; i < N_PURPOSES; i++)
-		if (!strcmp(text, purposes[i].oid))
-			return i;
-	return -1;
+	return purpose_by_der(span_of(OBJ_get0_data(oid), OBJ_length(oid)));
 }
 
 int certificate_check_purpose(const struct certificate *c, enum purpose purpose)
@@ -174,8 +132,8 @@ int certificate_check_purpose(const struct certificate *c, enum purpose purpose)
 	if (found || other < 0)
 		return 0;
 	return error_set(STATUS_TRUST, EKEYREJECTED,
-		"%s: a certificate for %s, not for %s", c->name, purposes[other].name,
-		purposes[purpose].name);
+		"%s: a certificate for %s, not for %s", c->name,
+		purpose_name((enum purpose)other), purpose_name(purpose));
 }
 
 bool certificate_is_current(const struct certificate *c, time_t now)

@@ -7,28 +7,13 @@
 #include <time.h>
 
 #include "core/buffer.h"
+#include "core/purpose.h"
 
 /*
  * Whom we trust, and for what. A pinned certificate stands for exactly one signer: its
  * issuer, serial number and public key. There is no path building, and no date in it
  * makes a signature invalid (a dead clock must not brick a machine).
  */
-
-/* What a key is for; each has an extended key usage of its own (docs/trust.md). */
-enum purpose {
-	PURPOSE_ROOT, /* root and /usr images and the UKIs that boot them */
-	PURPOSE_SYSEXT,
-	PURPOSE_CONFEXT,
-	PURPOSE_GENERATION,
-};
-#define N_PURPOSES 4
-
-/* "root", "sysext", "confext", "generation"; the OID in dotted decimals. */
-const char *purpose_name(enum purpose purpose);
-const char *purpose_oid(enum purpose purpose);
-
-/* -EINVAL, STATUS_USAGE, for any other name. */
-int purpose_by_name(const char *name, enum purpose *purpose);
 
 #define FINGERPRINT_TEXT_SIZE 65
 

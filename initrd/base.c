@@ -44,7 +44,7 @@ static int read_signature(const struct disk_pair *pair, const struct disk_part *
 		r = file_read(&pair->disk, partition.data, size, part->offset);
 	return r < 0 ? r
 		     : vouch_parse(buffer_span(&partition), pair->disk.name, root_hash,
-			       pkcs7);
+			       pkcs7, NULL);
 }
 
 /*

@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <string.h>
 
+#include "core/base64.h"
+
 struct reader {
 	struct span text;
 	size_t at;
@@ -57,41 +59,6 @@ static bool take_member(struct reader *in, struct span values[N_MEMBERS])
 	return false;
 }
 
-static int digit(uint8_t c)
-{
-	static const char alphabet[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-		"0123456789+/";
-	const char *p = c ? strchr(alphabet, c) : NULL;
-	return p ? (int)(p - alphabet) : -1;
-}
-
-/* Canonical base64 only: padded, and the bits that are left over are 0. */
-static bool decode(struct span text, struct buffer *out)
-{
-	if (text.size == 0 || text.size % 4 || buffer_reserve(out, text.size / 4 * 3) < 0)
-		return false;
-	for (size_t i = 0; i < text.size; i += 4) {
-		const uint8_t *c = text.data + i;
-		bool last = i + 4 == text.size;
-		int pad = last && c[3] == '=' ? (c[2] == '=' ? 2 : 1) : 0;
-		uint32_t bits = 0;
-		for (int j = 0; j < 4; j++) {
-			int value = j >= 4 - pad ? 0 : digit(c[j]);
-			if (value < 0)
-				return false;
-			bits = bits << 6 | (uint32_t)value;
-		}
-		if (bits & ((UINT32_C(1) << 8 * pad) - 1))
-			return false;
-		uint8_t bytes[3] = {
-			(uint8_t)(bits >> 16), (uint8_t)(bits >> 8), (uint8_t)bits};
-		if (buffer_append(out, bytes, (size_t)(3 - pad)) < 0)
-			return false;
-	}
-	return true;
-}
-
 static bool only_zeros(struct span s, size_t from)
 {
 	for (; from < s.size; from++)
@@ -100,8 +67,18 @@ static bool only_zeros(struct span s, size_t from)
 	return true;
 }
 
+/* 64 lower-case hex digits. */
+static bool is_hash(struct span s)
+{
+	for (size_t i = 0; i < s.size; i++)
+		if (!(s.data[i] >= '0' && s.data[i] <= '9') &&
+			!(s.data[i] >= 'a' && s.data[i] <= 'f'))
+			return false;
+	return s.size == VOUCH_FINGERPRINT_SIZE - 1;
+}
+
 int vouch_parse(struct span partition, const char *name, const char *root_hash,
-	struct buffer *pkcs7)
+	struct buffer *pkcs7, char *fingerprint)
 {
 	struct span values[N_MEMBERS] = {{NULL, 0}};
 	struct reader in = {.text = partition};
@@ -120,7 +97,14 @@ int vouch_parse(struct span partition, const char *name, const char *root_hash,
 		return error_format("%s: bytes after the signature", name);
 	if (!equals(values[0], root_hash))
 		return 1;
-	if (!decode(values[2], pkcs7))
+	if (!is_hash(values[1]))
+		return error_format("%s: malformed certificateFingerprint", name);
+	int r = base64_decode(values[2], pkcs7);
+	if (r > 0)
 		return error_format("%s: the signature is not base64", name);
-	return 0;
+	if (r == 0 && fingerprint) {
+		memcpy(fingerprint, values[1].data, values[1].size);
+		fingerprint[values[1].size] = 0;
+	}
+	return r;
 }

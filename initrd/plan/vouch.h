@@ -10,14 +10,16 @@
  * string members rootHash, certificateFingerprint and signature (base64), no escapes,
  * each once, nothing but zeros behind it.
  */
-#define VOUCH_MAX_SIZE 65536
+#define VOUCH_MAX_SIZE         65536
+#define VOUCH_FINGERPRINT_SIZE 65 /* SHA-256 in hex, and a NUL */
 
 /*
  * Appends the PKCS#7 in DER that PARTITION holds for ROOT_HASH. Returns 0; 1 if the
  * partition is all zeros (not signed) or made for another root hash; STATUS_FORMAT if it
- * is malformed (NAME is for messages).
+ * is malformed (NAME is for messages). FINGERPRINT (of VOUCH_FINGERPRINT_SIZE bytes, may
+ * be NULL) becomes the certificate's that the partition claims.
  */
 int vouch_parse(struct span partition, const char *name, const char *root_hash,
-	struct buffer *pkcs7);
+	struct buffer *pkcs7, char *fingerprint);
 
 #endif

@@ -121,7 +121,7 @@ static void fuzz_table(struct span in)
 static void fuzz_vouch(struct span in)
 {
 	BUFFER pkcs7 = {0};
-	if (vouch_parse(in, "x", HASH, &pkcs7) == 0)
+	if (vouch_parse(in, "x", HASH, &pkcs7, NULL) == 0)
 		must(pkcs7.size && pkcs7.size <= in.size);
 }
 

@@ -290,17 +290,21 @@ static void drivers_are_matched(void **state)
 	assert_true(drivers_match(text("alias\n"), "x", note, &none) < 0);
 }
 
-#define JSON(hash, signature)                                        \
-	"{\"rootHash\":\"" hash "\",\"certificateFingerprint\":\"\"" \
+#define JSON_OF(hash, fingerprint, signature)                                       \
+	"{\"rootHash\":\"" hash "\",\"certificateFingerprint\":\"" fingerprint "\"" \
 	",\"signature\":\"" signature "\"}"
+#define JSON(hash, signature) JSON_OF(hash, HASH, signature)
+
+static char fingerprint[VOUCH_FINGERPRINT_SIZE];
 
 static int vouch(const char *json, size_t zeros, struct buffer *der)
 {
 	BUFFER partition = {0};
+	fingerprint[0] = 0;
 	buffer_append(&partition, json, strlen(json));
 	buffer_append_zeros(&partition, zeros);
 	der->size = 0;
-	return vouch_parse(buffer_span(&partition), "x", HASH, der);
+	return vouch_parse(buffer_span(&partition), "x", HASH, der, fingerprint);
 }
 
 static void signatures_are_parsed_strictly(void **state)
@@ -310,11 +314,13 @@ static void signatures_are_parsed_strictly(void **state)
 	assert_int_equal(vouch("", 4096, &der), 1);
 	assert_int_equal(vouch(JSON(HASH, "AAEC"), 100, &der), 0);
 	assert_memory_equal(der.data, "\0\1\2", 3);
+	assert_string_equal(fingerprint, HASH);
 	assert_int_equal(vouch(JSON(HASH, "AAE="), 0, &der), 0);
 	assert_int_equal(der.size, 2);
 	assert_int_equal(vouch(JSON("00", "AAEC"), 0, &der), 1);
 	static const char *const bad[] = {JSON(HASH, ""), JSON(HASH, "AAF="),
 		JSON(HASH, "A==="), JSON(HASH, "AAE"), JSON(HASH, "AA=C"),
+		JSON_OF(HASH, "", "AAEC"), JSON_OF(HASH, HASH "0", "AAEC"),
 		JSON(HASH, "A\\nC"), JSON(HASH, "AAEC") "x", "{}", "{\"rootHash\":\"",
 		"{\"rootHash\":\"" HASH "\",\"rootHash\":\"" HASH
 		"\",\"signature\":\"AAEC\"}"};
