@@ -14,8 +14,12 @@
 
 struct lane {
 	__m128i abef, cdgh;
-	__m128i abef_before, cdgh_before;
 	__m128i w[4];
+};
+
+/* The state before a block, which is added to the one after it. */
+struct before {
+	__m128i abef, cdgh;
 };
 
 /* The instructions want the eight words as ABEF and CDGH, highest first. */
@@ -58,43 +62,60 @@ INLINE void four_rounds(struct lane *l, int i, const uint8_t *block)
 		w[(i - 1) & 3] = _mm_sha256msg1_epu32(w[(i - 1) & 3], w[i & 3]);
 }
 
-/* N is a constant wherever this is inlined. */
-INLINE void compress(
-	uint32_t (*states)[8], const uint8_t *const *data, size_t n_blocks, const int n)
+/*
+ * What is kept is put into memory, where it is out of the way for 64 rounds, and the
+ * state stays in registers from block to block. Left to itself the compiler keeps one
+ * copy in memory for both, and each block begins with waiting for its store (7 % slower).
+ */
+INLINE void keep(const struct lane *l, struct before *b)
 {
-	struct lane lanes[2];
-	for (int k = 0; k < n; k++)
-		load_state(&lanes[k], states[k]);
-	for (size_t at = 0; at < 64 * n_blocks; at += 64) {
-		for (int k = 0; k < n; k++) {
-			lanes[k].abef_before = lanes[k].abef;
-			lanes[k].cdgh_before = lanes[k].cdgh;
-		}
-#pragma GCC unroll 16
-		for (int i = 0; i < 16; i++)
-			for (int k = 0; k < n; k++)
-				four_rounds(&lanes[k], i, data[k] + at);
-		for (int k = 0; k < n; k++) {
-			lanes[k].abef =
-				_mm_add_epi32(lanes[k].abef, lanes[k].abef_before);
-			lanes[k].cdgh =
-				_mm_add_epi32(lanes[k].cdgh, lanes[k].cdgh_before);
-		}
-	}
-	for (int k = 0; k < n; k++)
-		store_state(&lanes[k], states[k]);
+	*b = (struct before){l->abef, l->cdgh};
+	__asm__("" : "+m"(*b));
+}
+
+INLINE void add(struct lane *l, const struct before *b)
+{
+	l->abef = _mm_add_epi32(l->abef, b->abef);
+	l->cdgh = _mm_add_epi32(l->cdgh, b->cdgh);
+	__asm__("" : "+x"(l->abef), "+x"(l->cdgh));
 }
 
 TARGET static void compress_two(
 	uint32_t (*states)[8], const uint8_t *const *data, size_t n_blocks)
 {
-	compress(states, data, n_blocks, 2);
+	struct lane one, two;
+	struct before one_before, two_before;
+	load_state(&one, states[0]);
+	load_state(&two, states[1]);
+	for (size_t at = 0; at < 64 * n_blocks; at += 64) {
+		keep(&one, &one_before);
+		keep(&two, &two_before);
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++) {
+			four_rounds(&one, i, data[0] + at);
+			four_rounds(&two, i, data[1] + at);
+		}
+		add(&one, &one_before);
+		add(&two, &two_before);
+	}
+	store_state(&one, states[0]);
+	store_state(&two, states[1]);
 }
 
 TARGET static void compress_one(
 	uint32_t (*states)[8], const uint8_t *const *data, size_t n_blocks)
 {
-	compress(states, data, n_blocks, 1);
+	struct lane one;
+	struct before before;
+	load_state(&one, states[0]);
+	for (size_t at = 0; at < 64 * n_blocks; at += 64) {
+		keep(&one, &before);
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++)
+			four_rounds(&one, i, data[0] + at);
+		add(&one, &before);
+	}
+	store_state(&one, states[0]);
 }
 
 static bool usable(void)
