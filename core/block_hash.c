@@ -34,6 +34,15 @@ static bool one_digest(const struct block_hash *h, EVP_MD_CTX *ctx, const uint8_
 	       EVP_DigestFinal_ex(ctx, digest, NULL);
 }
 
+static int run_openssl_one(
+	const struct block_hash *h, const uint8_t *block, uint8_t *digest)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	bool good = ctx && one_digest(h, ctx, block, digest);
+	EVP_MD_CTX_free(ctx);
+	return good ? 0 : hash_failed(h);
+}
+
 static int run_openssl(const struct block_hash *h, const uint8_t *blocks, size_t n,
 	uint8_t *digests, size_t stride)
 {
@@ -154,14 +163,31 @@ static void start_engine(struct block_hash *h, struct span prefix, struct span s
 	put_be32(h->tail + h->tail_blocks * 64 - 4, (uint32_t)bits);
 }
 
+static int start_openssl(struct block_hash *h, struct span prefix, struct span suffix)
+{
+	const EVP_MD *md = EVP_get_digestbyname(hash_name(h->alg));
+	if (suffix.size)
+		memcpy(h->suffix, suffix.data, suffix.size);
+	if (!(h->start = EVP_MD_CTX_new()))
+		return error_memory();
+	if (!md || !EVP_DigestInit_ex(h->start, md, NULL) ||
+		!EVP_DigestUpdate(h->start, prefix.data, prefix.size))
+		return hash_failed(h);
+	return 0;
+}
+
+/* As any other block is hashed: h->zero does not count yet. */
 static int digest_zeros(struct block_hash *h)
 {
 	uint8_t *zeros = calloc(1, h->block_size);
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	int r = zeros && ctx ? 0 : error_memory();
-	if (r == 0 && !one_digest(h, ctx, zeros, h->zero))
-		r = hash_failed(h);
-	EVP_MD_CTX_free(ctx);
+	if (!zeros)
+		return error_memory();
+	int r = 0;
+	if (h->engine)
+		compress_group(h, h->engine,
+			&(struct group){.n = 1, .blocks = {zeros}, .digests = {h->zero}});
+	else
+		r = run_openssl_one(h, zeros, h->zero);
 	free(zeros);
 	return r;
 }
@@ -175,21 +201,13 @@ int block_hash_init(struct block_hash *h, enum hash_alg alg, size_t block_size,
 		.suffix_size = suffix.size};
 	if (prefix.size > BLOCK_HASH_AFFIX_MAX || suffix.size > BLOCK_HASH_AFFIX_MAX)
 		return error_format("a salt of more than %d bytes", BLOCK_HASH_AFFIX_MAX);
-	if (suffix.size)
-		memcpy(h->suffix, suffix.data, suffix.size);
-	const EVP_MD *md = EVP_get_digestbyname(hash_name(alg));
-	if (!(h->start = EVP_MD_CTX_new()))
-		return error_memory();
-	int r = 0;
-	if (!md || !EVP_DigestInit_ex(h->start, md, NULL) ||
-		!EVP_DigestUpdate(h->start, prefix.data, prefix.size))
-		r = hash_failed(h);
-	if (r == 0)
-		r = digest_zeros(h);
-	if (r == 0 && alg == HASH_SHA256)
-		r = sha256_engine(&h->engine);
+	int r = alg == HASH_SHA256 ? sha256_engine(&h->engine) : 0;
 	if (r == 0 && h->engine)
 		start_engine(h, prefix, suffix);
+	else if (r == 0)
+		r = start_openssl(h, prefix, suffix);
+	if (r == 0)
+		r = digest_zeros(h);
 	if (r < 0)
 		block_hash_free(h);
 	return r;

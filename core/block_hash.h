@@ -23,7 +23,7 @@ struct block_hash {
 	size_t digest_size;
 	uint8_t zero[HASH_MAX_SIZE]; /* the digest of a block of zeros */
 	/* By OpenSSL: */
-	struct evp_md_ctx_st *start; /* after PREFIX */
+	struct evp_md_ctx_st *start; /* after PREFIX; NULL if an engine does the work */
 	uint8_t suffix[BLOCK_HASH_AFFIX_MAX];
 	size_t suffix_size;
 	/* By an engine: */

@@ -149,6 +149,11 @@ int file_write(const struct file *f, const void *data, size_t size, uint64_t off
 	return 0;
 }
 
+void file_flush_early(const struct file *f, uint64_t offset, uint64_t size)
+{
+	sync_file_range(f->fd, (off64_t)offset, (off64_t)size, SYNC_FILE_RANGE_WRITE);
+}
+
 int file_slurp_fd(int fd, const char *name, size_t limit, struct buffer *b)
 {
 	size_t start = b->size;

@@ -46,6 +46,12 @@ int file_read_some(
 	const struct file *f, void *data, size_t size, uint64_t offset, size_t *n_read);
 
 /*
+ * Lets the kernel begin to write SIZE bytes at OFFSET to disk, so that a later fsync has
+ * less to wait for. Only a wish.
+ */
+void file_flush_early(const struct file *f, uint64_t offset, uint64_t size);
+
+/*
  * Copies SIZE bytes. With SKIP_ZEROS blocks of zeros are not written: the target must
  * already be zero there, as a new file is. progress_add is told of the bytes done.
  */

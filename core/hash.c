@@ -6,7 +6,12 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/sha256.h"
+
 #define PIECE ((size_t)1 << 18)
+
+/* Up to this size setting OpenSSL up would take longer than the hashing. */
+#define SHORT ((size_t)4096)
 
 static const struct {
 	const char *name;
@@ -49,7 +54,7 @@ static int crypto_error(enum hash_alg alg)
 	return error_set(STATUS_FAILED, EIO, "OpenSSL cannot compute %s", hash_name(alg));
 }
 
-int hash_parts(
+static int parts_by_openssl(
 	enum hash_alg alg, const struct span *parts, size_t n_parts, uint8_t *digest)
 {
 	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -59,6 +64,22 @@ int hash_parts(
 	good = good && EVP_DigestFinal_ex(ctx, digest, NULL);
 	EVP_MD_CTX_free(ctx);
 	return good ? 0 : crypto_error(alg);
+}
+
+int hash_parts(
+	enum hash_alg alg, const struct span *parts, size_t n_parts, uint8_t *digest)
+{
+	const struct sha256_engine *engine = NULL;
+	size_t total = 0;
+	for (size_t i = 0; i < n_parts; i++)
+		total += parts[i].size;
+	int r = alg == HASH_SHA256 && total <= SHORT ? sha256_engine(&engine) : 0;
+	if (r < 0)
+		return r;
+	if (!engine)
+		return parts_by_openssl(alg, parts, n_parts, digest);
+	sha256_parts(engine, parts, n_parts, digest);
+	return 0;
 }
 
 int hash_file(enum hash_alg alg, const struct file *f, uint64_t offset, uint64_t size,

@@ -14,6 +14,9 @@
  */
 #define RING_SIZE 32
 
+/* So many bytes of tree are enough for the disk to begin with. */
+#define FLUSH_SIZE ((uint64_t)1 << 21)
+
 struct level {
 	uint8_t *block; /* unfinished */
 	uint64_t index; /* of that block in its level */
@@ -40,7 +43,8 @@ struct build {
 	unsigned piece_level; /* a piece gives digests of this level */
 	struct level levels[MERKLE_LEVELS_MAX + 1];
 	struct slot ring[RING_SIZE];
-	uint64_t n_taken; /* pieces out of the ring, in order */
+	uint64_t n_taken;   /* pieces out of the ring, in order */
+	uint64_t n_flushed; /* of them: the disk was told to write their tree blocks */
 	struct scratch *scratch;
 	unsigned n_scratch;
 	uint8_t *root;
@@ -166,6 +170,23 @@ static bool await_slot(struct build *b, uint64_t piece)
 	return go_on;
 }
 
+/* Tree blocks of level 0 that one piece makes, in bytes; 0 if it makes no whole ones. */
+static uint64_t piece_tree_size(const struct build *b)
+{
+	const struct merkle_part *m = &b->part;
+	return b->tree ? (m->piece_blocks >> m->layout.log2_fanout) *
+				 m->params->tree_block_size
+		       : 0;
+}
+
+static void flush_pieces(const struct build *b, uint64_t from, uint64_t to)
+{
+	uint64_t size = piece_tree_size(b), first = b->part.layout.levels[0].first;
+	file_flush_early(b->tree,
+		b->tree_offset + first * b->part.params->tree_block_size + from * size,
+		(to - from) * size);
+}
+
 /* Marks the slot of PIECE as ready, and takes out of the ring what can be. */
 static int empty_ring(struct build *b, uint64_t piece)
 {
@@ -184,7 +205,13 @@ static int empty_ring(struct build *b, uint64_t piece)
 		b->n_taken++;
 		pthread_cond_broadcast(&m->turn);
 	}
+	uint64_t from = b->n_flushed, to = b->n_taken;
+	bool flush = (to - from) * piece_tree_size(b) >= FLUSH_SIZE;
+	if (flush)
+		b->n_flushed = to;
 	pthread_mutex_unlock(&m->lock);
+	if (flush)
+		flush_pieces(b, from, to);
 	return r;
 }
 

@@ -49,6 +49,11 @@ static int check_data(struct merkle_part *m)
 	return 0;
 }
 
+static bool is_sparse(const struct stat *st)
+{
+	return S_ISREG(st->st_mode) && st->st_blocks < st->st_size / 512;
+}
+
 int merkle_part_init(struct merkle_part *m, const struct merkle_params *p,
 	const struct merkle_data *data)
 {
@@ -63,7 +68,8 @@ int merkle_part_init(struct merkle_part *m, const struct merkle_params *p,
 		r = init_hashes(m);
 	if (r < 0)
 		return r;
-	m->piece_blocks = PIECE_SIZE / p->data_block_size;
+	m->piece_size = is_sparse(&m->before) ? PIECE_SPARSE : PIECE_SIZE;
+	m->piece_blocks = m->piece_size / p->data_block_size;
 	m->n_pieces = u64_div_up(p->data_blocks, m->piece_blocks);
 	return 0;
 }
@@ -134,7 +140,7 @@ int merkle_part_read(struct merkle_part *m, uint64_t piece, uint8_t *buffer, boo
 {
 	const struct merkle_data *d = m->data;
 	uint64_t start = piece * m->piece_blocks * m->params->data_block_size;
-	size_t size = PIECE_SIZE;
+	size_t size = m->piece_size;
 	if (d->size - start < size)
 		size = (size_t)(d->size - start);
 	int r = interrupt_check();

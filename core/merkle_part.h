@@ -11,8 +11,11 @@
 /*
  * What building and checking share: the hash functions of a tree, and the data cut into
  * pieces that threads read on their own. Internal to core/merkle_*.c.
+ *
+ * Larger pieces make fewer system calls, but only whole ones can be holes.
  */
-#define PIECE_SIZE ((size_t)1 << 20)
+#define PIECE_SPARSE ((size_t)1 << 20)
+#define PIECE_SIZE   ((size_t)1 << 21)
 
 struct merkle_part {
 	const struct merkle_params *params;
@@ -20,6 +23,7 @@ struct merkle_part {
 	struct merkle_layout layout;
 	struct block_hash data_hash;
 	struct block_hash tree_hash;
+	size_t piece_size;     /* bytes, at most PIECE_SIZE */
 	uint64_t piece_blocks; /* data blocks in a piece; the last one may have fewer */
 	uint64_t n_pieces;
 	bool sequential; /* a pipe: pieces are read in order */

@@ -63,3 +63,52 @@ int sha256_engine(const struct sha256_engine **engine)
 			"CAIRN_SHA256: there is no '%s' on this machine", refused);
 	return 0;
 }
+
+/* One message on all lanes: the others' results are left alone. */
+static void compress_one(const struct sha256_engine *e, uint32_t state[8],
+	const uint8_t *data, size_t n_blocks)
+{
+	uint32_t states[SHA256_LANES_MAX][8];
+	const uint8_t *all[SHA256_LANES_MAX];
+	if (e->narrow)
+		e = e->narrow;
+	for (unsigned i = 0; i < e->lanes; i++) {
+		memcpy(states[i], state, sizeof states[i]);
+		all[i] = data;
+	}
+	e->compress(states, all, n_blocks);
+	memcpy(state, states[0], sizeof states[0]);
+}
+
+void sha256_parts(const struct sha256_engine *engine, const struct span *parts,
+	size_t n_parts, uint8_t digest[32])
+{
+	uint32_t state[8];
+	uint8_t block[128] = {0};
+	size_t n = 0; /* in block */
+	uint64_t total = 0;
+	memcpy(state, sha256_start, sizeof state);
+	for (size_t i = 0; i < n_parts; i++) {
+		struct span s = parts[i];
+		total += s.size;
+		while (s.size) {
+			size_t take = s.size < 64 - n ? s.size : 64 - n;
+			memcpy(block + n, s.data, take);
+			s = span_of(s.data + take, s.size - take);
+			n += take;
+			if (n == 64) {
+				compress_one(engine, state, block, 1);
+				n = 0;
+			}
+		}
+	}
+	/* FIPS 180-4, section 5.1.1: a one bit, zeros, the length in bits. */
+	size_t size = n < 56 ? 64 : 128;
+	memset(block + n, 0, sizeof block - n);
+	block[n] = 0x80;
+	put_be32(block + size - 8, (uint32_t)(total >> 29));
+	put_be32(block + size - 4, (uint32_t)(total << 3));
+	compress_one(engine, state, block, size / 64);
+	for (size_t i = 0; i < 8; i++)
+		put_be32(digest + 4 * i, state[i]);
+}

@@ -63,6 +63,17 @@ INLINE void four_rounds(struct lane *l, int i, const uint8_t *block)
 }
 
 /*
+ * Of 4096-byte blocks the two lanes take neighbours, so that the next two are this far
+ * ahead; where that is wrong it costs nothing.
+ */
+#define AHEAD 8192
+
+INLINE void prefetch(const uint8_t *block)
+{
+	_mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
+}
+
+/*
  * What is kept is put into memory, where it is out of the way for 64 rounds, and the
  * state stays in registers from block to block. Left to itself the compiler keeps one
  * copy in memory for both, and each block begins with waiting for its store (7 % slower).
@@ -88,6 +99,8 @@ TARGET static void compress_two(
 	load_state(&one, states[0]);
 	load_state(&two, states[1]);
 	for (size_t at = 0; at < 64 * n_blocks; at += 64) {
+		prefetch(data[0] + at);
+		prefetch(data[1] + at);
 		keep(&one, &one_before);
 		keep(&two, &two_before);
 #pragma GCC unroll 16
