@@ -14,7 +14,7 @@ Q       := $(if $(filter 1,$(V)),,@)
 SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2
-LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err libxxhash
+LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err libxxhash fuse3
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 CFLAGS   ?= $(OPT) -g
@@ -29,7 +29,7 @@ ALL_LDFLAGS = -pie -pthread -Wl,-z,relro,-z,now \
 LDLIBS = $(shell pkg-config --libs $(LIBS) 2>/dev/null) -l:libbearssl.a
 
 # ---- sources: lower layers first; a layer never includes one to its right ----------
-LAYERS  := core blobfs initrd/plan initrd/compose builder verifier
+LAYERS  := core blobfs initrd/plan initrd/compose builder verifier verifier/examine
 LIB_SRC := $(foreach d,$(LAYERS),$(wildcard $(d)/*.c))
 CLI_SRC := $(wildcard cli/*.c)
 LIB_OBJ := $(LIB_SRC:%.c=$(BUILD)/%.o)

@@ -17,6 +17,7 @@ const struct verb *const verbs[] = {
 	&verb_verity,
 	&verb_inspect,
 	&verb_verify,
+	&verb_examine,
 	&verb_blob,
 	&verb_ref,
 	&verb_store,

@@ -28,6 +28,7 @@ extern const struct verb verb_verity;
 extern const struct verb verb_inspect;
 extern const struct verb verb_store;
 extern const struct verb verb_verify;
+extern const struct verb verb_examine;
 extern const struct verb verb_version;
 extern const struct verb verb_boot;
 

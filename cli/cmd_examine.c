@@ -1,0 +1,274 @@
+/* SPDX-License-Identifier: MIT */
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cli/arguments.h"
+#include "cli/verb.h"
+#include "core/interrupt.h"
+#include "core/output.h"
+#include "core/path.h"
+#include "core/progress.h"
+#include "verifier/examine/examine.h"
+
+struct options {
+	struct examine_options examine;
+	const char *report; /* a directory; NULL: none */
+	bool json, quiet;
+};
+
+enum {
+	OPT_PARTITION = 256,
+	OPT_TYPE,
+	OPT_JOURNAL,
+	OPT_SEAL,
+	OPT_SEAL_LIMIT,
+	OPT_NO_HASH,
+	OPT_INTEROP,
+	OPT_PIECES,
+	OPT_REPLAY,
+	OPT_DIR,
+	OPT_EXEC,
+	OPT_SUID,
+	OPT_DEV,
+	OPT_REPORT,
+	OPT_JSON,
+	OPT_QUIET
+};
+
+static const struct option long_options[] = {
+	{"partition", required_argument, NULL, OPT_PARTITION},
+	{"type", required_argument, NULL, OPT_TYPE},
+	{"journal", required_argument, NULL, OPT_JOURNAL},
+	{"seal", no_argument, NULL, OPT_SEAL},
+	{"seal-limit", required_argument, NULL, OPT_SEAL_LIMIT},
+	{"no-hash-before", no_argument, NULL, OPT_NO_HASH},
+	{"interop", no_argument, NULL, OPT_INTEROP},
+	{"piece-size", required_argument, NULL, OPT_PIECES},
+	{"replay-copy", no_argument, NULL, OPT_REPLAY},
+	{"dir", required_argument, NULL, OPT_DIR},
+	{"exec", no_argument, NULL, OPT_EXEC},
+	{"suid", no_argument, NULL, OPT_SUID},
+	{"dev", no_argument, NULL, OPT_DEV},
+	{"report", required_argument, NULL, OPT_REPORT},
+	{"json", no_argument, NULL, OPT_JSON},
+	{"quiet", no_argument, NULL, OPT_QUIET},
+	{NULL, 0, NULL, 0},
+};
+
+static int take_number(const char *option, uint64_t max, uint64_t *value)
+{
+	return argument_number(option, optarg, 1, max, value);
+}
+
+static int take_flag(struct options *o, int option, char **argv)
+{
+	struct examine_options *e = &o->examine;
+	const struct {
+		int option;
+		bool *flag;
+	} flags[] = {{OPT_SEAL, &e->seal}, {OPT_NO_HASH, &e->no_hash_before},
+		{OPT_INTEROP, &e->interop}, {OPT_REPLAY, &e->replay_copy},
+		{OPT_EXEC, &e->exec}, {OPT_SUID, &e->suid}, {OPT_DEV, &e->dev},
+		{OPT_JSON, &o->json}, {OPT_QUIET, &o->quiet}};
+	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
+		if (flags[i].option == option) {
+			*flags[i].flag = true;
+			return 0;
+		}
+	return argument_unknown(option, argv);
+}
+
+static int take_option(struct options *o, int option, char **argv)
+{
+	uint64_t value = 0;
+	int r = 0;
+	switch (option) {
+	case OPT_PARTITION:
+		r = take_number("--partition", 1024, &value);
+		o->examine.partition = (uint32_t)value;
+		return r;
+	case OPT_PIECES:
+		r = take_number("--piece-size", 1 << 20, &value);
+		o->examine.piece_size = value << 20;
+		return r;
+	case OPT_SEAL_LIMIT:
+		r = argument_number("--seal-limit", optarg, 0, 1 << 20, &value);
+		o->examine.seal_limit = value << 20;
+		return r;
+	case OPT_TYPE:
+		o->examine.type = optarg;
+		return 0;
+	case OPT_JOURNAL:
+		o->examine.journal = optarg;
+		return 0;
+	case OPT_DIR:
+		o->examine.dir = optarg;
+		return 0;
+	case OPT_REPORT:
+		o->report = optarg;
+		return 0;
+	default:
+		return take_flag(o, option, argv);
+	}
+}
+
+static int check_dir(const char *dir)
+{
+	struct stat st;
+	if (stat(dir, &st) < 0 || !S_ISDIR(st.st_mode))
+		return error_usage(
+			"examine: %s is no directory; --dir says where the file "
+			"system is shown to the command",
+			dir);
+	return 0;
+}
+
+static int parse(struct options *o, int argc, char **argv)
+{
+	static const char *shell[] = {"/bin/sh", NULL};
+	int option, r = 0;
+	optind = 1;
+	opterr = 0;
+	while (r >= 0 &&
+		(option = getopt_long(argc, argv, "+:", long_options, NULL)) != -1)
+		r = take_option(o, option, argv);
+	if (r < 0)
+		return r;
+	if (optind >= argc)
+		return error_usage("examine: needs one IMAGE; see cairn help examine");
+	o->examine.image = argv[optind++];
+	if (optind < argc && strcmp(argv[optind], "--") != 0)
+		return error_usage("examine: a COMMAND comes after --");
+	if (optind < argc)
+		optind++;
+	if (getenv("SHELL"))
+		shell[0] = getenv("SHELL");
+	o->examine.argv = optind < argc ? (const char *const *)(argv + optind) : shell;
+	o->examine.stdout_to_stderr = o->json;
+	if (o->examine.seal && o->examine.no_hash_before)
+		return error_usage("examine: --seal hashes while it copies, which "
+				   "--no-hash-before forbids");
+	return check_dir(o->examine.dir);
+}
+
+/* ---- the report ----------------------------------------------------------------------
+ */
+
+static const char *const report_names[] = {"report.json", "report.txt"};
+
+/* Before anything is done: a report that cannot be written is no use at the end. */
+static int prepare_report(const char *dir)
+{
+	int r = path_make_dirs(dir, 0777);
+	for (size_t i = 0; i < 2 && r == 0; i++) {
+		BUFFER path = {0};
+		r = buffer_printf(&path, "%s/%s", dir, report_names[i]);
+		if (r == 0 && access(buffer_text(&path), F_OK) == 0)
+			r = error_set(STATUS_USAGE, EEXIST,
+				"%s: there is a report already", buffer_text(&path));
+	}
+	return r;
+}
+
+static int save(const char *dir, const char *name, const struct buffer *text)
+{
+	BUFFER path = {0};
+	int r = buffer_printf(&path, "%s/%s", dir, name);
+	return r < 0 ? r
+		     : output_save(buffer_text(&path), 0666, false, buffer_span(text));
+}
+
+static int write_report(const struct options *o, const struct examination *e)
+{
+	BUFFER json = {0}, text = {0};
+	json_object *document = json_object_new_object();
+	json_add_text(document, "tool", "cairn " CAIRN_VERSION);
+	examination_json(e, document);
+	int r = json_save(document, &json);
+	json_object_put(document);
+	if (r == 0)
+		r = examination_text(e, &text);
+	if (r == 0 && o->report)
+		r = save(o->report, report_names[0], &json);
+	if (r == 0 && o->report)
+		r = save(o->report, report_names[1], &text);
+	if (r == 0 && o->json)
+		fputs(buffer_text(&json), stdout);
+	else if (r == 0 && !o->quiet)
+		fputs(buffer_text(&text), stderr);
+	if (r == 0 && fflush(stdout))
+		r = error_errno("cannot write to standard output");
+	return r;
+}
+
+static int examine(const struct options *o)
+{
+	AUTO_EXAMINATION e = {0};
+	int r = o->report ? prepare_report(o->report) : 0;
+	if (r == 0)
+		r = examine_run(&o->examine, &e);
+	if (r == 0)
+		r = write_report(o, &e);
+	return r < 0 ? r : report_finish(&e.report, o->examine.image);
+}
+
+static int run(int argc, char **argv)
+{
+	struct options o = {.examine.dir = "/mnt", .examine.seal_limit = 256 << 20};
+	int r = parse(&o, argc, argv);
+	progress_silence(o.quiet);
+	if (r < 0)
+		return r;
+	interrupt_catch();
+	return examine(&o);
+}
+
+const struct verb verb_examine = {
+	.name = "examine",
+	.run = run,
+	.summary = "look into an image, and prove that looking changed nothing",
+	.usage =
+		"usage: cairn examine [OPTION...] IMAGE [-- COMMAND...]\n"
+		"\n"
+		"Mounts a file system image, or one partition of a disk image, so that\n"
+		"nothing can write to it, runs COMMAND (default: a shell) inside the "
+		"mount,\n"
+		"and shows afterwards that no byte and no time stamp of IMAGE changed. "
+		"What\n"
+		"COMMAND reads is checked, block by block, against what was hashed "
+		"first.\n"
+		"Needs CAP_SYS_ADMIN.\n"
+		"\n"
+		"  --partition N      the partition to look into\n"
+		"  --type FS          its file system, where it cannot be told\n"
+		"  --journal FILE     its external journal\n"
+		"  --dir DIR          where COMMAND sees it (default: /mnt)\n"
+		"  --seal             serve a copy in sealed memory, however large\n"
+		"  --seal-limit MIB   do that by itself up to this size (default: 256); "
+		"what is\n"
+		"                     larger is read through a file that verifies\n"
+		"  --replay-copy      show DIR/original and DIR/replayed, a copy in "
+		"memory "
+		"with\n"
+		"                     its journal replayed\n"
+		"  --exec --suid --dev  allow programs, set-user-ID, device nodes in it\n"
+		"  --interop          MD5 and SHA-1 beside SHA-256\n"
+		"  --piece-size MIB   a SHA-256 of each piece of so many MiB as well\n"
+		"  --no-hash-before   leave out the first hash (huge evidence)\n"
+		"  --report DIR       write report.json and report.txt there\n"
+		"  --json             the report as JSON on standard output (COMMAND's "
+		"goes "
+		"to\n"
+		"                     standard error)\n"
+		"  --quiet            only the exit status, and one line if it is not 0\n"
+		"\n"
+		"Exit status: 0 nothing changed; 6 IMAGE changed or was not shown "
+		"unchanged; 5 it\n"
+		"cannot be mounted safely; 1, 2 as usual. COMMAND's own is in the "
+		"report.\n",
+};

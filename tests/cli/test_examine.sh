@@ -1,0 +1,420 @@
+# SPDX-License-Identifier: MIT
+# `cairn examine`: what it must not change, and what it must notice. Each attack stands
+# beside the same examination without it.
+. "$(dirname "$0")/../lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+[ "$(id -u)" = 0 ] || {
+	echo "ok - examine # SKIP needs root"
+	exit 0
+}
+
+# image [SIZE]: image.raw, an ext4 with /etc/file and /etc/big (1 MiB of text)
+image() {
+	mkdir -p tree/etc
+	echo genuine >tree/etc/file
+	yes genuine | head -c 1M >tree/etc/big
+	truncate -s "${1:-24M}" image.raw
+	mke2fs -q -F -t ext4 -d tree image.raw
+}
+
+# What only the examination of a file may not change.
+state() {
+	# In this order: it is not this reading that sets the access time.
+	sha256sum "${1:-image.raw}"
+	stat -c '%i %s %b %f %u %g %h %x %y %z' "${1:-image.raw}"
+}
+
+# A line of Python about the report: `d` is the document, `checks` its faults by name.
+report() {
+	python3 - "${2:-report/report.json}" <<-P
+		import json, sys
+		d = json.load(open(sys.argv[1]))
+		faults = {c["check"] for c in d["checks"] if c["status"]}
+		good = {c["check"] for c in d["checks"] if not c["status"]}
+		texts = " ".join(c["text"] for c in d["checks"] + d["notes"] + d["uncovered"])
+		assert $1, (sorted(faults), d)
+	P
+}
+
+# No loop device over the image, no mount of it, no process of the examination.
+nothing_left() {
+	local left
+	left=$(losetup -n -O NAME,BACK-FILE -j "$T/${1:-image.raw}"; losetup -n -O NAME,BACK-FILE | grep -E 'cairn-copy|cairn-overlay' || true)
+	[ -z "$left" ] || ! mine "$left" || fail "left behind: $left"
+	! pgrep -f "examine.*$T" >pids || fail "still running: $(cat pids)"
+}
+
+# Others examine images on this machine as well: only loops that were ours count.
+mine() {
+	local loop
+	for loop in $(cat loops 2>/dev/null); do
+		grep -q "^$loop " <<<"$1" && return 0
+	done
+	return 1
+}
+
+# examined STATUS ATTACK [OPTION...]: ATTACK runs as the command, in the mount, with $1 the
+# image, $2 the loop device and $3 this directory.
+examined() {
+	local status=$1 attack=$2
+	shift 2
+	rm -rf report
+	expect "$status" "$cairn" examine --report report "$@" "$T/image.raw" -- bash -ec \
+		"set -- '$T/image.raw' \$(awk '\$2 == \"/mnt\" { print \$1 }' /proc/mounts) '$T'
+		$attack"
+}
+
+# The views that are tested: a copy in memory, and the verifying file.
+views=('--seal-limit 256' '--seal-limit 0')
+
+test_clean_image() {
+	local view before
+	image
+	before=$(state)
+	for view in "${views[@]}"; do
+		examined 0 'cat etc/file; ls -A >"$3/list"' $view
+		[ "$(cat out)" = genuine ]
+		grep -qx etc list
+		[ "$(state)" = "$before" ]
+		report 'd["status"] == 0 and not faults and d["command"]["status"] == 0'
+		report '{"self-check", "mount", "served", "loop", "counters", "detached", "hash", "attributes", "atime", "path", "attached", "lease"} <= good'
+		report 'd["files"][0]["digestsBefore"] == d["files"][0]["digestsAfter"]'
+		report "d['files'][0]['digestsBefore']['sha256'] == '$(sha256sum <image.raw | cut -d' ' -f1)'"
+	done
+	report 'd["files"][0]["verifiedBytes"] > 0'
+	grep -q '^good .*0 failed' report/report.txt
+	nothing_left
+}
+
+# The digests are those that other tools compute.
+test_digests_of_other_tools() {
+	image 21M
+	examined 0 true --interop --piece-size 8
+	report "d['files'][0]['digestsAfter']['md5'] == '$(md5sum <image.raw | cut -d' ' -f1)'"
+	report "d['files'][0]['digestsAfter']['sha1'] == '$(sha1sum <image.raw | cut -d' ' -f1)'"
+	report "d['files'][0]['digestsAfter']['pieces'][2] == {'first': 16777216, 'last': 22020095, 'sha256': '$(tail -c 5M image.raw | sha256sum | cut -d' ' -f1)'}"
+	veritysetup format --salt - image.raw image.tree >verity
+	report "d['files'][0]['merkleRoot'] == '$(awk '/Root hash/ { print $NF }' verity)'"
+}
+
+test_all_file_systems() {
+	local fs before view
+	mkdir tree
+	cp "$cairn" tree/file
+	truncate -s 24M ext2.raw ext3.raw
+	mke2fs -q -F -t ext2 -d tree ext2.raw
+	mke2fs -q -F -t ext3 -d tree ext3.raw
+	truncate -s 300M xfs.raw
+	mkfs.xfs -q xfs.raw
+	truncate -s 128M btrfs.raw
+	mkfs.btrfs -q -r tree btrfs.raw >/dev/null
+	mksquashfs tree squashfs.raw -quiet >/dev/null
+	mkfs.erofs erofs.raw tree >/dev/null 2>&1
+	for fs in ext2 ext3 xfs btrfs squashfs erofs; do
+		before=$(state $fs.raw)
+		for view in "${views[@]}"; do
+			expect 0 "$cairn" examine --quiet $view $fs.raw -- cmp file "$T/tree/file"
+			[ ! -s err ] || [ $fs = xfs ] || fail "$fs: $(cat err)"
+			expect 0 "$cairn" examine --json $view $fs.raw -- ls
+			report "d['fileSystem'] == '$fs' and d['mountOptions'].startswith('ro')" out
+			[ "$(state $fs.raw)" = "$before" ] || fail "$fs $view"
+		done
+	done
+}
+
+test_twenty_times_without_an_attack() {
+	local view i before
+	image
+	before=$(state)
+	for view in "${views[@]}"; do
+		for ((i = 0; i < 10; i++)); do
+			expect 0 "$cairn" examine --quiet $view image.raw -- cat etc/big
+			cmp -s out tree/etc/big
+		done
+	done
+	[ "$(state)" = "$before" ]
+}
+
+test_write_by_another_path() {
+	local view
+	for view in "${views[@]}"; do
+		image
+		examined 0 true $view
+		examined 6 'printf forged | dd of="$1" bs=1 seek=9000000 conv=notrunc status=none' $view
+		report '{"lease", "hash", "attributes"} <= faults'
+		report '[c for c in d["checks"] if c["check"] == "hash"][0]["block"] == 9000000 // 4096'
+	done
+}
+
+# Everything that can be put back is put back before the end.
+test_write_that_is_undone() {
+	local view
+	for view in "${views[@]}"; do
+		image
+		touch -r image.raw times
+		examined 6 'cp -p --sparse=never "$1" "$3/saved"
+			printf forged | dd of="$1" bs=1 seek=9000000 conv=notrunc status=none
+			dd if="$3/saved" of="$1" bs=1 skip=9000000 seek=9000000 count=6 conv=notrunc status=none
+			touch -r "$3/times" "$1"' $view
+		cmp image.raw saved
+		report '{"lease", "attributes"} <= faults and "hash" in good'
+	done
+}
+
+test_write_through_a_mapping() {
+	image
+	examined 6 'python3 -c "
+import mmap, sys
+f = open(sys.argv[1], \"r+b\")
+m = mmap.mmap(f.fileno(), 0)
+m[9000000:9000006] = b\"forged\"
+m.flush()" "$1"'
+	report '{"lease", "hash", "attributes"} <= faults'
+}
+
+# ioctl NAME PYTHON: does something to loop device $2 from within the command
+ioctls='
+import fcntl, os, struct, sys
+loop = os.open(sys.argv[1], os.O_RDONLY)
+def get():
+	b = bytearray(232)
+	fcntl.ioctl(loop, 0x4c05, b)
+	return b
+def set_offset(offset):
+	b = get()
+	struct.pack_into("<Q", b, 24, offset)
+	fcntl.ioctl(loop, 0x4c04, bytes(b))
+'
+
+test_exchanged_file_below() {
+	local view
+	echo "$ioctls" >ioctls.py
+	for view in "${views[@]}"; do
+		image
+		sed s/genuine/FORGERY/g image.raw >forged
+		examined 0 'cat etc/file' $view
+		examined 6 'PYTHONPATH=$3 python3 -c "
+from ioctls import *
+fcntl.ioctl(loop, 0x4c06, os.open(sys.argv[2], os.O_RDONLY))" "$2" "$3/forged"
+			cat etc/file' $view
+		report '"loop" in faults and "another file was put below" in texts and "disk sequence" in texts'
+	done
+}
+
+test_moved_offset() {
+	local view
+	echo "$ioctls" >ioctls.py
+	for view in "${views[@]}"; do
+		image
+		examined 6 'PYTHONPATH=$3 python3 -c "
+from ioctls import *
+set_offset(4096)" "$2"' $view
+		report '"loop" in faults and "its offset was set to 4096" in texts'
+	done
+	# And back again, after other bytes were seen.
+	image
+	examined 6 'PYTHONPATH=$3 python3 -c "
+from ioctls import *
+import time
+set_offset(4096)
+time.sleep(0.05)
+set_offset(0)" "$2"'
+	report '"loop" in faults'
+}
+
+test_second_loop_devices() {
+	image
+	examined 6 'losetup -f --show "$1" >"$3/second"'
+	losetup -d "$(cat second)"
+	report '{"lease", "attached"} <= faults and "writable" in texts'
+	# One that only reads is no harm.
+	examined 0 'losetup -r -f --show "$1" >"$3/second"'
+	examined 0 true
+	losetup -d "$(cat second)"
+	report '"attached read-only by others as well" in texts'
+	examined 0 true
+	report '"attached read-only" not in texts'
+}
+
+# Nothing is mounted, nothing run.
+refused_at_once() {
+	rm -f ran
+	refused 6 "$1" "$cairn" examine --quiet image.raw -- touch "$T/ran"
+	[ ! -e ran ]
+}
+
+test_writers_before_the_start() {
+	image
+	local loop writer
+	exec 9<>image.raw
+	refused_at_once 'can be written to by .*process [0-9]+ \(bash\)'
+	exec 9>&-
+	expect 0 "$cairn" examine --quiet image.raw -- true
+	loop=$(losetup -f --show image.raw)
+	refused_at_once 'can be written to by loop[0-9]+ \(writable\)'
+	losetup -d "$loop"
+	# A mapping whose descriptor is closed.
+	python3 -c '
+import ctypes, os, time
+fd = os.open("image.raw", os.O_RDWR)
+ctypes.CDLL(None).mmap(None, 4096, 3, 1, fd, 0)
+os.close(fd)
+open("ready", "w")
+time.sleep(60)' &
+	writer=$!
+	while [ ! -e ready ]; do sleep 0.05; done
+	refused_at_once 'can be written to by .*process [0-9]+ \(python3.*mapped\)'
+	kill $writer
+	wait $writer || true
+	expect 0 "$cairn" examine --quiet image.raw -- true
+}
+
+test_swapped_path() {
+	image
+	cp image.raw other
+	examined 6 'mv "$3/other" "$1"'
+	report '"path" in faults and "hash" in good'
+}
+
+# Below the file system that the image lies on: times and leases say nothing, the tree does.
+test_write_to_the_disk_below() {
+	local at
+	truncate -s 80M disk
+	mke2fs -q -F -t ext4 disk
+	mkdir host
+	loop=$(losetup -f --show disk)
+	trap 'umount host || true; losetup -d $loop' EXIT
+	mount "$loop" host
+	image 40M
+	cp --sparse=never image.raw host/image.raw
+	sync -f host
+	at=$(grep -abo -m1 "$(yes genuine | head -c 4000)" disk | head -n1 | cut -d: -f1 || true)
+	[ -n "$at" ] || at=$(python3 -c 'print(open("disk", "rb").read().find(b"genuine\n" * 512))')
+	rm -f go
+	expect 6 "$cairn" examine --report report --seal-limit 0 host/image.raw -- bash -c "
+		printf forged | dd of=$loop bs=1 seek=$((at + 65536)) oflag=seek_bytes conv=notrunc,fsync status=none
+		dd if=$T/host/image.raw iflag=nocache count=0 status=none
+		echo 1 >/proc/sys/vm/drop_caches
+		cat etc/big >/dev/null"
+	report '"served" in faults and d["command"]["status"] == 1'
+	expect 0 "$cairn" examine --quiet --seal-limit 0 host/image.raw -- true
+}
+
+test_command() {
+	image
+	examined 0 'exit 7'
+	report 'd["command"]["ran"] and d["command"]["status"] == 7'
+	examined 0 'kill -9 $$'
+	report 'd["command"]["status"] == 137'
+	# What it leaves running ends with it; it sees no process but its own.
+	examined 0 'sleep 1000 & echo $$; ls -d /proc/[0-9]* | wc -l; touch etc/new && exit 9; mount -o remount,rw /mnt && exit 9; exit 0'
+	[ "$(sed -n 1p out)" = 2 ]
+	! pgrep -f 'sleep 1000$' || fail 'still running'
+	grep -q 'Read-only file system' err
+	refused 1 'cannot start the command: No such file' "$cairn" examine --quiet image.raw -- ./no-such-program
+	grep -q ' /mnt ' /proc/self/mounts && fail 'the mount is seen from outside'
+	nothing_left
+}
+
+test_mount_flags() {
+	image
+	examined 0 'grep " /mnt " /proc/mounts'
+	grep -q 'ro,nosuid,nodev,noexec' out
+	examined 0 'grep " /mnt " /proc/mounts' --exec --suid --dev
+	! grep -qE 'nosuid|nodev|noexec' out
+	mkdir here
+	expect 0 "$cairn" examine --quiet --dir here image.raw -- bash -c 'echo "$PWD $CAIRN_EXAMINE"'
+	[ "$(cat out)" = "$T/here here" ]
+}
+
+test_partitions() {
+	image 8M
+	cp image.raw first
+	truncate -s 32M disk
+	sfdisk -q disk <<-'S'
+		label: gpt
+		start=2048, size=8192
+		start=16384, size=16384
+	S
+	dd if=first of=disk bs=1M seek=8 conv=notrunc status=none
+	expect 0 "$cairn" examine --quiet --partition 2 disk -- cat etc/file
+	[ "$(cat out)" = genuine ]
+	expect 0 "$cairn" examine --json disk -- true
+	report 'd["partition"] == 2 and d["files"][0]["offset"] == 8 << 20' out
+	refused 5 'has no partition 3, only 1 \(unknown\), 2 \(ext4\)' "$cairn" examine --quiet --partition 3 disk -- true
+	dd if=first of=disk bs=1M seek=1 count=4 conv=notrunc status=none
+	refused 2 'say with --partition which one is meant: 1 \(ext4\), 2 \(ext4\)' "$cairn" examine --quiet disk -- true
+}
+
+test_what_is_not_examined() {
+	image
+	refused 1 'no-such: image: cannot open' "$cairn" examine --quiet no-such -- true
+	mkfifo fifo
+	refused 5 'fifo: image: is a FIFO' "$cairn" examine --quiet fifo -- true
+	local loop
+	loop=$(losetup -r -f --show image.raw)
+	refused 5 'is a device node; examine looks at files' "$cairn" examine --quiet "$loop" -- true
+	losetup -d "$loop"
+	truncate -s 20M luks
+	printf 'LUKS\xba\xbe\0\2' | dd of=luks conv=notrunc status=none
+	head -c 1M /dev/zero >zeros
+	refused 5 'not examined: nothing that is known is in it' "$cairn" examine --quiet zeros -- true
+	: >empty
+	refused 5 'empty: image: ' "$cairn" examine --quiet empty -- true
+	refused 2 'a COMMAND comes after --' "$cairn" examine image.raw true
+	refused 2 'is no directory' "$cairn" examine --dir no-such image.raw -- true
+	chmod 0 image.raw
+	refused 1 'image.raw: image: cannot open: Permission denied' setpriv --bounding-set=-dac_override,-dac_read_search \
+		--inh-caps=-dac_override,-dac_read_search "$cairn" examine --quiet image.raw -- true
+	refused 1 'examine needs CAP_SYS_ADMIN' setpriv --bounding-set=-sys_admin "$cairn" examine --quiet image.raw -- true
+	expect 0 "$cairn" examine --quiet image.raw -- true
+	refused 1 'this kernel has no driver for ext4' strace -qqf -o trace -e trace=fsopen -e inject=fsopen:error=ENODEV:when=2+ \
+		"$cairn" examine --quiet --seal image.raw -- true
+	mkdir report
+	: >report/report.txt
+	refused 2 'there is a report already' "$cairn" examine --quiet --report report image.raw -- true
+}
+
+test_without_the_first_hash() {
+	image
+	examined 0 'cat etc/big >/dev/null' --no-hash-before
+	report 'd["files"][0]["digestsBefore"] is None and d["files"][0]["digestsAfter"]["sha256"]'
+	report '"was not hashed before, as asked" in texts'
+	examined 6 'cat etc/big >/dev/null; printf forged | dd of="$1" bs=1 seek=9000000 conv=notrunc status=none' --no-hash-before
+	report '{"lease", "attributes"} <= faults'
+}
+
+# Killed at any point it leaves nothing, nor does the interrupt of a terminal.
+test_killed_at_any_point() {
+	local i delay pid status view before
+	image
+	before=$(state)
+	for i in 1 2 3 4 5 6 7 8; do
+		view=${views[$((i % 2))]}
+		delay=0.0$((i * 11 % 9))
+		"$cairn" examine --quiet $view "$T/image.raw" -- sleep 100 2>/dev/null &
+		pid=$!
+		sleep $delay
+		kill -KILL $pid
+		wait $pid 2>/dev/null || true
+	done
+	# What the kernel does by itself takes its moment.
+	for ((i = 0; i < 100; i++)); do
+		pgrep -f "$T/image.raw" >/dev/null || losetup -n -O BACK-FILE | grep -q image.raw || break
+		sleep 0.05
+	done
+	nothing_left
+	"$cairn" examine --report report "$T/image.raw" -- sleep 100 2>/dev/null &
+	pid=$!
+	sleep 0.4
+	kill -TERM $pid
+	status=0
+	wait $pid || status=$?
+	[ $status = 143 ]
+	report '"interrupted" in texts'
+	[ "$(state)" = "$before" ]
+	nothing_left
+}
+
+run_tests "$@"

@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier/examination.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/sysmacros.h>
+
+#include "core/hex.h"
+
+void examination_free(struct examination *e)
+{
+	for (size_t i = 0; i < EXAMINED_FILES; i++) {
+		free(e->files[i].path);
+		free(e->files[i].first.pieces);
+		free(e->files[i].last.pieces);
+	}
+	free(e->mount_options);
+	free(e->replay_options);
+	report_free(&e->report);
+	*e = (struct examination){0};
+}
+
+const char *view_name(enum view_kind kind)
+{
+	static const char *const names[] = {[VIEW_NONE] = "none",
+		[VIEW_SEALED] = "sealed memory",
+		[VIEW_VERIFIED] = "verifying file",
+		[VIEW_FIRST_READ] = "file checked against its first reads"};
+	return names[kind];
+}
+
+#define TIME_TEXT 40
+
+/* RFC 3339, UTC, nanoseconds. */
+static const char *time_text(struct timespec t, char text[TIME_TEXT])
+{
+	struct tm tm;
+	char seconds[24];
+	gmtime_r(&t.tv_sec, &tm);
+	strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm);
+	snprintf(text, TIME_TEXT, "%s.%09ldZ", seconds, t.tv_nsec);
+	return text;
+}
+
+/* ---- JSON ----------------------------------------------------------------------------
+ */
+
+static json_object *state_json(const struct file_state *s)
+{
+	char text[TIME_TEXT];
+	json_object *o = json_object_new_object();
+	snprintf(text, sizeof text, "%u:%u", major(s->device), minor(s->device));
+	json_add_text(o, "device", text);
+	json_add_number(o, "inode", s->inode);
+	json_add_number(o, "size", s->size);
+	json_add_number(o, "blocks", s->blocks);
+	snprintf(text, sizeof text, "%04o", s->mode & 07777);
+	json_add_text(o, "mode", text);
+	json_add_number(o, "uid", s->uid);
+	json_add_number(o, "gid", s->gid);
+	json_add_number(o, "links", s->n_links);
+	json_add_text(o, "atime", time_text(s->atime, text));
+	json_add_text(o, "mtime", time_text(s->mtime, text));
+	json_add_text(o, "ctime", time_text(s->ctime, text));
+	return o;
+}
+
+static json_object *pieces_json(const struct file_digests *d)
+{
+	json_object *list = json_object_new_array();
+	for (uint64_t i = 0; i < d->n_pieces; i++) {
+		json_object *piece = json_object_new_object();
+		uint64_t end = (i + 1) * d->piece_size;
+		json_add_number(piece, "first", i * d->piece_size);
+		json_add_number(piece, "last", (end < d->bytes ? end : d->bytes) - 1);
+		json_add_hex(piece, "sha256", d->pieces[i], sizeof d->pieces[i]);
+		json_append(list, piece);
+	}
+	return list;
+}
+
+static void digests_json(json_object *file, const char *key, const struct file_digests *d)
+{
+	if (!d->done) {
+		json_add_text(file, key, NULL);
+		return;
+	}
+	json_object *o = json_object_new_object();
+	json_add_number(o, "bytes", d->bytes);
+	json_add_hex(o, "sha256", d->sha256, sizeof d->sha256);
+	if (d->interop) {
+		json_add_hex(o, "md5", d->md5, sizeof d->md5);
+		json_add_hex(o, "sha1", d->sha1, sizeof d->sha1);
+	}
+	if (d->piece_size)
+		json_add(o, "pieces", pieces_json(d));
+	json_add(file, key, o);
+}
+
+static json_object *file_json(const struct examined_file *f)
+{
+	json_object *o = json_object_new_object();
+	json_add_text(o, "role", f->role);
+	json_add_bytes(o, "path", span_of(f->path, strlen(f->path)));
+	json_add_text(o, "backing", f->backing_type);
+	json_add_number(o, "offset", f->offset);
+	json_add_number(o, "size", f->size);
+	json_add_text(o, "view", view_name(f->view));
+	json_add_text(o, "loop", f->loop[0] ? f->loop : NULL);
+	json_add_number(o, "diskSequence", f->diskseq);
+	json_add_number(o, "verifiedBytes", f->verified);
+	json_add(o, "before", state_json(&f->before));
+	json_add(o, "after", state_json(&f->after));
+	if (f->first.done) {
+		json_add_number(o, "merkleBlockSize", f->first.block_size);
+		json_add_hex(o, "merkleRoot", f->first.merkle_root,
+			sizeof f->first.merkle_root);
+	}
+	digests_json(o, "digestsBefore", &f->first);
+	digests_json(o, "digestsAfter", &f->last);
+	return o;
+}
+
+static json_object *command_json(const struct examination *e)
+{
+	json_object *o = json_object_new_object();
+	json_object *argv = json_object_new_array();
+	for (size_t i = 0; e->argv && e->argv[i]; i++)
+		json_append(argv, json_object_new_string(e->argv[i]));
+	json_add(o, "argv", argv);
+	json_add_bool(o, "ran", e->ran);
+	if (e->ran)
+		json_add_number(o, "status", (uint64_t)e->command_status);
+	return o;
+}
+
+void examination_json(const struct examination *e, json_object *document)
+{
+	char text[TIME_TEXT];
+	json_object *files = json_object_new_array();
+	json_add_text(document, "start", time_text(e->start, text));
+	json_add_text(document, "end", time_text(e->end, text));
+	json_add_number(document, "setupMicroseconds", e->setup_us);
+	json_add_number(document, "teardownMicroseconds", e->teardown_us);
+	json_add_number(document, "partition", e->partition);
+	json_add_text(document, "fileSystem", e->file_system[0] ? e->file_system : NULL);
+	json_add_text(document, "mountOptions", e->mount_options);
+	json_add_text(document, "replayOptions", e->replay_options);
+	if (e->replay_options)
+		json_add_number(document, "replayWritten", e->replay_written);
+	json_add(document, "command", command_json(e));
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		if (e->files[i].path)
+			json_append(files, file_json(&e->files[i]));
+	json_add(document, "files", files);
+	report_json(&e->report, document);
+}
+
+/* ---- text ----------------------------------------------------------------------------
+ */
+
+static int digest_text(
+	struct buffer *text, const char *label, const void *digest, size_t size)
+{
+	char hex[2 * 32 + 1];
+	return buffer_printf(text, "  %-16s %s\n", label, hex_encode(digest, size, hex));
+}
+
+static int digests_text(
+	struct buffer *text, const char *when, const struct file_digests *d)
+{
+	char label[24];
+	if (!d->done)
+		return buffer_printf(text, "  %-16s not computed\n", when);
+	snprintf(label, sizeof label, "SHA-256 %s", when);
+	int r = digest_text(text, label, d->sha256, sizeof d->sha256);
+	snprintf(label, sizeof label, "SHA-1 %s", when);
+	if (r == 0 && d->interop)
+		r = digest_text(text, label, d->sha1, sizeof d->sha1);
+	snprintf(label, sizeof label, "MD5 %s", when);
+	if (r == 0 && d->interop)
+		r = digest_text(text, label, d->md5, sizeof d->md5);
+	return r;
+}
+
+static int file_text(struct buffer *text, const struct examined_file *f)
+{
+	char time[TIME_TEXT];
+	BUFFER path = {0};
+	int r = buffer_printf(&path, "%s", f->path);
+	if (r < 0)
+		return r;
+	error_defuse((char *)path.data);
+	r = buffer_printf(text, "%s: %s\n  %-16s %ju bytes, inode %ju, on %s\n", f->role,
+		buffer_text(&path), "file", (uintmax_t)f->before.size,
+		(uintmax_t)f->before.inode, f->backing_type[0] ? f->backing_type : "?");
+	if (r == 0)
+		r = buffer_printf(text, "  %-16s %s\n", "modified",
+			time_text(f->before.mtime, time));
+	if (r == 0)
+		r = buffer_printf(text, "  %-16s %s\n", "changed",
+			time_text(f->before.ctime, time));
+	if (r == 0 && f->view != VIEW_NONE)
+		r = buffer_printf(text, "  %-16s %ju bytes from offset %ju, by %s, %s\n",
+			"shown", (uintmax_t)f->size, (uintmax_t)f->offset,
+			view_name(f->view), f->loop);
+	if (r == 0)
+		r = digests_text(text, "before", &f->first);
+	return r < 0 ? r : digests_text(text, "after", &f->last);
+}
+
+static int command_text(struct buffer *text, const struct examination *e)
+{
+	int r = buffer_printf(text, "command:");
+	for (size_t i = 0; r == 0 && e->argv && e->argv[i]; i++) {
+		BUFFER word = {0};
+		r = buffer_printf(&word, "%s", e->argv[i]);
+		if (r == 0) {
+			error_defuse((char *)word.data);
+			r = buffer_printf(text, " %s", buffer_text(&word));
+		}
+	}
+	if (r == 0 && e->ran)
+		return buffer_printf(text, "\n  %-16s %d\n", "status", e->command_status);
+	return r < 0 ? r : buffer_printf(text, "\n  was not run to its end\n");
+}
+
+static int findings_text(struct buffer *text, const struct examination *e)
+{
+	char *printed = NULL;
+	size_t size = 0;
+	FILE *out = open_memstream(&printed, &size);
+	if (!out)
+		return error_memory();
+	report_print(&e->report, e->files[0].path ? e->files[0].path : "-", out);
+	int r = fclose(out) ? error_memory() : buffer_append(text, printed, size);
+	free(printed);
+	return r;
+}
+
+int examination_text(const struct examination *e, struct buffer *text)
+{
+	char start[TIME_TEXT], end[TIME_TEXT];
+	int r = buffer_printf(text, "cairn examine %s\nstart %s\nend   %s\n\n",
+		CAIRN_VERSION, time_text(e->start, start), time_text(e->end, end));
+	for (size_t i = 0; i < EXAMINED_FILES && r == 0; i++)
+		if (e->files[i].path)
+			r = file_text(text, &e->files[i]);
+	if (r == 0)
+		r = buffer_printf(text, "file system: %s%s%s%s%s\n",
+			e->file_system[0] ? e->file_system : "not known",
+			e->mount_options ? ", mounted with " : ", not mounted",
+			e->mount_options ? e->mount_options : "",
+			e->replay_options ? "; copy replayed with " : "",
+			e->replay_options ? e->replay_options : "");
+	if (r == 0)
+		r = command_text(text, e);
+	if (r == 0)
+		r = buffer_printf(text, "\n");
+	return r < 0 ? r : findings_text(text, e);
+}

@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier/examine/evidence.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/magic.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statfs.h>
+#include <unistd.h>
+
+#include "verifier/examine/users.h"
+
+struct place evidence_place(const struct evidence *e)
+{
+	return (struct place){.area = e->record->role};
+}
+
+static const char *type_name(uint64_t magic)
+{
+	static const struct {
+		uint64_t magic;
+		const char *name;
+	} types[] = {{EXT4_SUPER_MAGIC, "ext4"}, {XFS_SUPER_MAGIC, "xfs"},
+		{BTRFS_SUPER_MAGIC, "btrfs"}, {TMPFS_MAGIC, "tmpfs"},
+		{NFS_SUPER_MAGIC, "nfs"}, {FUSE_SUPER_MAGIC, "fuse"},
+		{OVERLAYFS_SUPER_MAGIC, "overlay"}, {F2FS_SUPER_MAGIC, "f2fs"},
+		{SQUASHFS_MAGIC, "squashfs"}, {EROFS_SUPER_MAGIC_V1, "erofs"},
+		{CIFS_SUPER_MAGIC, "cifs"}, {SMB2_SUPER_MAGIC, "cifs"}};
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (types[i].magic == magic)
+			return types[i].name;
+	return "";
+}
+
+int evidence_state(const struct evidence *e, struct file_state *state)
+{
+	struct stat st;
+	if (fstat(e->file.fd, &st) < 0)
+		return error_errno("%s: cannot stat", e->file.name);
+	*state = (struct file_state){.device = st.st_dev,
+		.inode = st.st_ino,
+		.size = (uint64_t)st.st_size,
+		.blocks = (uint64_t)st.st_blocks,
+		.mode = st.st_mode,
+		.uid = st.st_uid,
+		.gid = st.st_gid,
+		.n_links = st.st_nlink,
+		.atime = st.st_atim,
+		.mtime = st.st_mtim,
+		.ctime = st.st_ctim};
+	return 0;
+}
+
+/* Records that WRITERS can change the file. */
+static int refuse_writers(const struct evidence *e, const char *writers)
+{
+	return error_set(STATUS_CHANGED, EBUSY,
+		"%s: can be written to by %s; nothing was mounted", e->file.name,
+		*writers ? writers : "a process that was not found");
+}
+
+/* A lease for reading is given only while nobody can write. */
+static int take_lease(struct evidence *e, struct report *report, const char *writers)
+{
+	const struct place place = evidence_place(e);
+	/* Ignored unless somebody asks for it: what counts is asked of the lease itself.
+	 */
+	fcntl(e->file.fd, F_SETSIG, SIGURG);
+	if (fcntl(e->file.fd, F_SETLEASE, F_RDLCK) == 0) {
+		e->has_lease = true;
+		return 0;
+	}
+	if (errno == EAGAIN)
+		return refuse_writers(e, writers);
+	report_uncovered(report, "lease", &place,
+		"no lease could be taken (%s): that somebody opens the file for writing "
+		"shows only by its times and content",
+		strerror(errno));
+	return 0;
+}
+
+/* Refuses a file with writers, and notes who else reads it. */
+static int find_users(struct evidence *e, struct report *report)
+{
+	USERS users = {0};
+	struct stat st;
+	const struct place place = evidence_place(e);
+	if (fstat(e->file.fd, &st) < 0)
+		return error_errno("%s: cannot stat", e->file.name);
+	int r = users_find_loops(&users, &st, -1);
+	if (r == 0)
+		r = users_find_processes(&users, &st);
+	if (r == 0)
+		r = take_lease(e, report, buffer_text(&users.writers));
+	if (r == 0 && users.writers.size)
+		r = refuse_writers(e, buffer_text(&users.writers));
+	if (r == 0 && users.read_only.size)
+		report_note(report, "attached", &place,
+			"is attached read-only by others as well: %s",
+			buffer_text(&users.read_only));
+	return r;
+}
+
+static void describe_backing(struct evidence *e, struct report *report)
+{
+	struct statfs fs;
+	const struct place place = evidence_place(e);
+	if (fstatfs(e->file.fd, &fs) < 0)
+		return;
+	e->record->backing_type = type_name((uint64_t)fs.f_type);
+	if (fs.f_type == NFS_SUPER_MAGIC || fs.f_type == FUSE_SUPER_MAGIC ||
+		fs.f_type == CIFS_SUPER_MAGIC || fs.f_type == (long)SMB2_SUPER_MAGIC)
+		report_uncovered(report, "attributes", &place,
+			"lies on %s: others can change it there, and its times are what "
+			"that server says; what was read was checked all the same",
+			e->record->backing_type);
+}
+
+int evidence_open(struct evidence *e, const char *path, struct examined_file *record,
+	struct report *report)
+{
+	*e = EVIDENCE_CLOSED;
+	e->record = record;
+	record->backing_type = "";
+	if (!record->path && !(record->path = strdup(path)))
+		return error_memory();
+	int r = file_open_image(&e->file, path, O_RDONLY | O_NOATIME);
+	if (r == 0 && e->file.is_device)
+		r = error_format("%s: is a device node; examine looks at files: make an "
+				 "image of the device first",
+			path);
+	if (r == 0)
+		r = evidence_state(e, &record->before);
+	if (r == 0)
+		r = find_users(e, report);
+	if (r == 0)
+		describe_backing(e, report);
+	return r;
+}
+
+bool evidence_lease_broken(struct evidence *e)
+{
+	if (!e->has_lease || fcntl(e->file.fd, F_GETLEASE) == F_RDLCK)
+		return false;
+	/* The writer waits until the lease is gone: detection, not prevention. */
+	fcntl(e->file.fd, F_SETLEASE, F_UNLCK);
+	e->has_lease = false;
+	e->lease_broken = true;
+	return true;
+}
+
+static bool same_time(struct timespec a, struct timespec b)
+{
+	return a.tv_sec == b.tv_sec && a.tv_nsec == b.tv_nsec;
+}
+
+static void compare_states(const struct evidence *e, struct report *report)
+{
+	const struct file_state *a = &e->record->before, *b = &e->record->after;
+	const struct place place = evidence_place(e);
+	const struct {
+		bool differs;
+		const char *what;
+	} attributes[] = {{a->size != b->size, "size"},
+		{!same_time(a->mtime, b->mtime), "modification time"},
+		{!same_time(a->ctime, b->ctime), "change time"},
+		{a->mode != b->mode, "mode"},
+		{a->uid != b->uid || a->gid != b->gid, "owner"},
+		{a->n_links != b->n_links, "number of links"},
+		{a->blocks != b->blocks, "allocated size"}};
+	BUFFER changed = {0};
+	for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++)
+		if (attributes[i].differs)
+			buffer_printf(&changed, "%s%s", changed.size ? ", " : "",
+				attributes[i].what);
+	if (changed.size)
+		report_fault(report, STATUS_CHANGED, "attributes", &place,
+			"changed while it was examined: %s", buffer_text(&changed));
+	else
+		report_good(report, "attributes", &place,
+			"size, mode, owner, links, modification and change time are as "
+			"they were");
+	if (same_time(a->atime, b->atime))
+		report_good(report, "atime", &place, "the access time is as it was");
+	else
+		report_note(report, "atime", &place,
+			"the access time changed: somebody else read it");
+}
+
+/* The path may lead elsewhere by now; what was examined is the open file. */
+static void compare_path(const struct evidence *e, struct report *report)
+{
+	struct stat st;
+	const struct place place = evidence_place(e);
+	if (stat(e->file.name, &st) < 0 || st.st_dev != e->record->before.device ||
+		st.st_ino != e->record->before.inode)
+		report_fault(report, STATUS_CHANGED, "path", &place,
+			"the path no longer leads to the file that was examined");
+	else
+		report_good(report, "path", &place, "the path still leads to this file");
+}
+
+static void compare_users(const struct evidence *e, struct report *report)
+{
+	USERS users = {0};
+	struct stat st;
+	const struct place place = evidence_place(e);
+	if (fstat(e->file.fd, &st) < 0 || users_find_loops(&users, &st, -1) < 0) {
+		report_fault(report, STATUS_UNCHECKED, "attached", &place,
+			"who else uses it could not be seen");
+		return;
+	}
+	if (users.writers.size)
+		report_fault(report, STATUS_CHANGED, "attached", &place,
+			"can be written to by %s", buffer_text(&users.writers));
+	else
+		report_good(
+			report, "attached", &place, "no writable loop device is over it");
+}
+
+void evidence_compare(struct evidence *e, struct report *report)
+{
+	const struct place place = evidence_place(e);
+	if (evidence_state(e, &e->record->after) < 0)
+		report_error(report, "attributes", &place, e->file.name);
+	else
+		compare_states(e, report);
+	compare_path(e, report);
+	compare_users(e, report);
+	if (e->has_lease && !evidence_lease_broken(e))
+		report_good(report, "lease", &place,
+			"nobody opened it for writing: the lease held");
+}
+
+void evidence_close(struct evidence *e)
+{
+	file_close(&e->file);
+	e->has_lease = false;
+}
