@@ -93,7 +93,7 @@ $(BUILD)/init: $(INIT_OBJ)
 	$(Q)strip -s -R .comment -o $@ $@.debug
 
 # What the guests of the VM tests run: static, so that they need nothing of the host.
-GUESTS := $(BUILD)/tests/vm/marker $(BUILD)/tests/vm/composefs
+GUESTS := $(addprefix $(BUILD)/tests/vm/,marker composefs switch_root readers)
 $(GUESTS): $(BUILD)/%: %.c $(BUILD)/.config
 	$(Q)mkdir -p $(@D)
 	$(if $(filter 1,$(V)),,@echo '  MUSL  $<')

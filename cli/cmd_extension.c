@@ -1,83 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
-#include "cli/arguments.h"
 #include "cli/cmd_extension.h"
+#include "cli/extension_options.h"
 #include "core/json.h"
 #include "core/path.h"
-#include "core/progress.h"
 #include "initrd/compose/search.h"
-
-struct extension_options {
-	const char *root;
-	bool class[N_CLASSES]; /* those that are meant */
-	bool json;
-};
-
-enum {
-	OPT_ROOT = 256,
-	OPT_CLASS,
-	OPT_JSON,
-	OPT_QUIET,
-};
-
-static const struct option options[] = {
-	{"root", required_argument, NULL, OPT_ROOT},
-	{"class", required_argument, NULL, OPT_CLASS},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{NULL, 0, NULL, 0},
-};
-
-static int parse_class(struct extension_options *o, const char *text)
-{
-	for (int c = 0; c < N_CLASSES; c++)
-		if (!strcmp(text, class_name((enum extension_class)c)))
-			return o->class[c] = true, 0;
-	return error_usage("--class=%s: there are sysext and confext", text);
-}
-
-static int parse_option(struct extension_options *o, int option, char **argv)
-{
-	switch (option) {
-	case OPT_ROOT:
-		o->root = optarg;
-		return 0;
-	case OPT_CLASS:
-		return parse_class(o, optarg);
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
-}
-
-static int parse(int argc, char **argv, struct extension_options *o)
-{
-	int c, r;
-	*o = (struct extension_options){.root = "/"};
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1)
-		if ((r = parse_option(o, c, argv)) < 0)
-			return r;
-	if (optind < argc)
-		return error_usage("extension %s: takes no argument, but there is %s",
-			argv[0], argv[optind]);
-	if (!o->class[CLASS_SYSEXT] && !o->class[CLASS_CONFEXT])
-		o->class[CLASS_SYSEXT] = o->class[CLASS_CONFEXT] = true;
-	return 0;
-}
-
-/* ---- list ---------------------------------------------------------------------------
- */
 
 static void list_one(json_object *all, enum extension_class class, const struct found *f)
 {
@@ -105,8 +35,8 @@ static int list_class(int root, json_object *all, enum extension_class class)
 
 static int run_list(int argc, char **argv)
 {
-	struct extension_options o;
-	int r = parse(argc, argv, &o);
+	struct extension_arguments o;
+	int r = extension_arguments_parse(&o, argc, argv, false);
 	int root = r < 0 ? r : path_open_dir(o.root);
 	if (root < 0)
 		return root;
@@ -125,7 +55,9 @@ static int run_list(int argc, char **argv)
 
 static const struct verb verb_list = {.name = "list", .run = run_list};
 
-static const struct verb *const subverbs[] = {&verb_extension_build, &verb_list, NULL};
+static const struct verb *const subverbs[] = {&verb_extension_build, &verb_list,
+	&verb_extension_status, &verb_extension_merge, &verb_extension_refresh,
+	&verb_extension_unmerge, NULL};
 
 static int run(int argc, char **argv)
 {
@@ -136,21 +68,37 @@ const struct verb verb_extension = {
 	.name = "extension",
 	.run = run,
 	.summary = "extensions of /usr, /opt and /etc",
-	.usage = "usage: cairn extension list [--class sysext|confext] [--root DIR] "
-		 "[--json]\n"
+	.usage = "usage: cairn extension list|status [OPTION...]\n"
+		 "       cairn extension merge|refresh [OPTION...]\n"
+		 "       cairn extension unmerge [OPTION...]\n"
 		 "       cairn extension build TREE|TAR -o "
-		 "NAME.sysext.raw|NAME.confext.raw "
-		 "[OPTION...]\n"
+		 "NAME.sysext.raw|NAME.confext.raw [OPTION...]\n"
 		 "\n"
 		 "list shows the extensions that the search directories hold, the lowest "
 		 "layer\n"
 		 "first: images (NAME.raw), directories, and the newest version in "
 		 "NAME.raw.v/.\n"
+		 "status shows what is composed. merge verifies them all and composes "
+		 "them over\n"
+		 "/usr and /opt (sysext) and /etc (confext); refresh does so where "
+		 "something is\n"
+		 "composed already, without a moment in which files are missing. unmerge "
+		 "shows the\n"
+		 "base again. Names that two bring and that are not identical are listed "
+		 "and refused.\n"
 		 "\n"
 		 "  --class CLASS  sysext (/usr and /opt) or confext (/etc); both if not "
 		 "given\n"
 		 "  --root DIR     the system below DIR instead of the running one\n"
-		 "  --json         the list as JSON\n"
+		 "  --mutable no|ephemeral|yes  read-only (default); writable until the "
+		 "next\n"
+		 "                 refresh; writable, into "
+		 "/var/lib/extensions.mutable/\n"
+		 "  --allow-gap    replace what is mutable, with a moment without it\n"
+		 "  --allow-override NAME       the extension NAME may replace files\n"
+		 "  --lock-timeout SECONDS      for another run (30)\n"
+		 "  --no-reload    systemd is not told\n"
+		 "  --json         the report as JSON\n"
 		 "  --quiet        no notes\n"
 		 "\n"
 		 "build makes a signed disk image of TREE, which holds nothing but usr/ "

@@ -7,5 +7,9 @@
 /* The verbs of `cairn extension`, one per cmd_extension_*.c; the table is in
  * cmd_extension.c. */
 extern const struct verb verb_extension_build;
+extern const struct verb verb_extension_status;
+extern const struct verb verb_extension_merge;
+extern const struct verb verb_extension_refresh;
+extern const struct verb verb_extension_unmerge;
 
 #endif

@@ -8,7 +8,7 @@
 
 /* A read-only device of device-mapper, made by ioctl (linux/dm-ioctl.h). */
 struct mapper {
-	char name[32];
+	char name[64];
 	char node[32]; /* "/dev/dm-0" */
 };
 
@@ -24,5 +24,20 @@ int mapper_make(struct mapper *m, const char *name, const char *uuid, uint64_t s
 int mapper_reload(const struct mapper *m, uint64_t sectors, const char *table);
 
 int mapper_remove(const struct mapper *m);
+
+/*
+ * Finds the device that device-mapper knows as UUID, if its table is verity over the root
+ * hash ROOT_HASH. Returns 1 with M filled, or 0 if there is none such.
+ */
+int mapper_find(struct mapper *m, const char *uuid, const char *root_hash);
+
+/* Lets the device go as soon as nobody has it open any more. */
+int mapper_release(const struct mapper *m);
+
+/*
+ * Removes the devices whose name starts with PREFIX and that nobody has open: what a
+ * killed process left. Returns 0 with their number in *N.
+ */
+int mapper_reap(const char *prefix, unsigned *n);
 
 #endif

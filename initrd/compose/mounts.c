@@ -13,6 +13,10 @@
 /* linux/fs.h; sys/mount.h would clash with linux/mount.h. */
 #define DETACH 2 /* MNT_DETACH */
 
+/* linux/fcntl.h and, since 6.5, linux/mount.h. */
+#define AT_RECURSIVE_TREE 0x8000u
+#define BENEATH           0x200u /* MOVE_MOUNT_BENEATH */
+
 /* The kernel's own words, which wait in the descriptor: "e ext4: Invalid superblock". */
 static int refused(int fs, const char *type, const char *source)
 {
@@ -107,5 +111,29 @@ int mount_detach(const char *path)
 {
 	if (syscall(SYS_umount2, path, DETACH) < 0)
 		return error_errno("cannot detach the mount at %s", path);
+	return 0;
+}
+
+int mount_clone(int dirfd, const char *path, bool recursive)
+{
+	unsigned flags = OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_EMPTY_PATH |
+			 AT_SYMLINK_NOFOLLOW | (recursive ? AT_RECURSIVE_TREE : 0u);
+	int fd = (int)syscall(SYS_open_tree, dirfd, path, flags);
+	return fd < 0 ? error_errno("cannot copy the mount at %s", path) : fd;
+}
+
+int mount_attach_to(int fd, int target)
+{
+	if (syscall(SYS_move_mount, fd, "", target, "",
+		    MOVE_MOUNT_F_EMPTY_PATH | MOVE_MOUNT_T_EMPTY_PATH) < 0)
+		return error_errno("cannot attach a mount");
+	return 0;
+}
+
+int mount_beneath(int fd, const char *path)
+{
+	if (syscall(SYS_move_mount, fd, "", AT_FDCWD, path,
+		    MOVE_MOUNT_F_EMPTY_PATH | BENEATH) < 0)
+		return error_errno("cannot attach a mount beneath the one at %s", path);
 	return 0;
 }

@@ -2,6 +2,8 @@
 #ifndef CAIRN_COMPOSE_MOUNTS_H
 #define CAIRN_COMPOSE_MOUNTS_H
 
+#include <stdbool.h>
+
 #include "core/error.h"
 
 /*
@@ -35,5 +37,20 @@ int mount_move(const char *from, const char *to);
 
 /* Detaches what is mounted at PATH; who uses it keeps it. */
 int mount_detach(const char *path);
+
+/*
+ * A detached copy of the mount that PATH (below the directory DIRFD; "" is DIRFD itself)
+ * is in, from PATH on; with the mounts below it if RECURSIVE. Returns its descriptor.
+ */
+int mount_clone(int dirfd, const char *path, bool recursive);
+
+/* Attaches the mount FD at the directory or file that TARGET is open on. */
+int mount_attach_to(int fd, int target);
+
+/*
+ * Attaches the mount FD beneath the mount at PATH, which goes on hiding it. -EINVAL,
+ * which the caller may expect, if the kernel (before 6.5) cannot do that.
+ */
+int mount_beneath(int fd, const char *path);
 
 #endif
