@@ -2,9 +2,9 @@
 /*
  * readers N DIRECTORY PROGRAM: N processes that look at a directory which is being
  * replaced, without a pause until SIGTERM: open, stat and read DIRECTORY/version and
- * DIRECTORY/again, which say the same in each version, and run PROGRAM, which says it too.
- * At the end one line: what was done, how much of it failed, how often each version was
- * seen, and how often one look saw a mixture.
+ * DIRECTORY/again, which say the same in each version, and run PROGRAM, which says it
+ * too. At the end one line: what was done, how much of it failed, how often each version
+ * was seen, and how often one look saw a mixture.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -55,7 +55,7 @@ static int look(struct counts *c, const char *name)
 			close(fd);
 		return 0;
 	}
-	for (ssize_t n = 1; n > 0 && done < sizeof data; done += n > 0 ? (size_t)n : 0)
+	for (ssize_t n = 1; n > 0 && done<sizeof data; done += n> 0 ? (size_t)n : 0)
 		if ((n = read(fd, data + done, sizeof data - done)) < 0)
 			failed(c, path);
 	close(fd);
@@ -86,7 +86,8 @@ static void run(struct counts *c)
 static void read_on(struct counts *c)
 {
 	for (unsigned long i = 0; !ended; i++) {
-		/* Between the two the composition may change: only one file is one look. */
+		/* Between the two the composition may change: only one file is one look.
+		 */
 		int version = look(c, i % 2 ? "version" : "again");
 		if (version)
 			c->seen[version == '2']++;
