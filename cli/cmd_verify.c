@@ -5,17 +5,23 @@
 #include <getopt.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
+#include <unistd.h>
 
 #include "builder/extension.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
 #include "core/hex.h"
+#include "core/output.h"
 #include "core/progress.h"
+#include "verifier/junit.h"
 #include "verifier/verify.h"
 
 struct options {
 	struct certificates pins;
-	const char *trust, *root_hash_file;
+	const char *trust, *root_hash_file, *junit;
+	char *manifest; /* owned; NULL: none was given, and none lies beside the image */
+	struct rules rules;
 	char *root_hash; /* owned */
 	enum purpose purpose;
 	bool have_cert, have_purpose, no_signature, json, quiet;
@@ -29,6 +35,9 @@ enum {
 	OPT_NO_SIGNATURE,
 	OPT_HASH,
 	OPT_HASH_FILE,
+	OPT_POLICY,
+	OPT_MANIFEST,
+	OPT_JUNIT,
 	OPT_JSON,
 	OPT_QUIET,
 	OPT_JOBS
@@ -41,6 +50,9 @@ static const struct option long_options[] = {
 	{"no-signature", no_argument, NULL, OPT_NO_SIGNATURE},
 	{"root-hash", required_argument, NULL, OPT_HASH},
 	{"root-hash-file", required_argument, NULL, OPT_HASH_FILE},
+	{"policy", required_argument, NULL, OPT_POLICY},
+	{"manifest", required_argument, NULL, OPT_MANIFEST},
+	{"junit", required_argument, NULL, OPT_JUNIT},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{"jobs", required_argument, NULL, OPT_JOBS},
@@ -96,6 +108,15 @@ static int take_option(struct options *o, int option, char **argv)
 		return take_root_hash(o, optarg, "--root-hash");
 	case OPT_HASH_FILE:
 		return read_root_hash(o, optarg);
+	case OPT_POLICY:
+		return rules_load(&o->rules, optarg);
+	case OPT_MANIFEST:
+		free(o->manifest);
+		o->manifest = strdup(optarg);
+		return o->manifest ? 0 : error_memory();
+	case OPT_JUNIT:
+		o->junit = optarg;
+		return 0;
 	case OPT_JSON:
 		o->json = true;
 		return 0;
@@ -125,6 +146,35 @@ static int load_trust(struct options *o)
 	return r;
 }
 
+/* "os.raw" has its manifest beside it, as "os.manifest.json". */
+static int find_manifest(struct options *o, const char *image)
+{
+	size_t n = strlen(image);
+	if (o->manifest)
+		return 0;
+	if (n > 4 && (!strcmp(image + n - 4, ".raw") || !strcmp(image + n - 4, ".img")))
+		n -= 4;
+	if (asprintf(&o->manifest, "%.*s.manifest.json", (int)n, image) < 0)
+		return error_memory();
+	if (access(o->manifest, F_OK) < 0) {
+		free(o->manifest);
+		o->manifest = NULL;
+	}
+	return 0;
+}
+
+/* As it was given, else as the policy wants it, else as the image's name tells. */
+static int settle_purpose(struct options *o, const char *image)
+{
+	const struct rule *rule = rules_find(&o->rules, RULE_PURPOSE);
+	if (o->have_purpose)
+		return 0;
+	if (rule)
+		return purpose_by_name(rule->value, &o->purpose);
+	extension_kind_of(image, &o->purpose, NULL);
+	return 0;
+}
+
 static int parse(struct options *o, int argc, char **argv)
 {
 	int option, r = 0;
@@ -140,9 +190,10 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->no_signature && (o->have_cert || o->trust))
 		return error_usage(
 			"verify: --no-signature contradicts --cert and --trust");
-	if (!o->have_purpose)
-		extension_kind_of(argv[optind], &o->purpose, NULL);
-	return load_trust(o);
+	r = settle_purpose(o, argv[optind]);
+	if (r == 0)
+		r = load_trust(o);
+	return r < 0 ? r : find_manifest(o, argv[optind]);
 }
 
 static int print_json(const struct file *f, const struct report *report)
@@ -156,6 +207,18 @@ static int print_json(const struct file *f, const struct report *report)
 	return r;
 }
 
+static int save_junit(const char *path, const struct file *f, const struct report *report,
+	const struct timespec *start)
+{
+	BUFFER xml = {0};
+	struct timespec end;
+	clock_gettime(CLOCK_MONOTONIC, &end);
+	double seconds = (double)(end.tv_sec - start->tv_sec) +
+			 (double)(end.tv_nsec - start->tv_nsec) / 1e9;
+	int r = report_junit(report, f->name, seconds, &xml);
+	return r < 0 ? r : output_save(path, 0666, true, buffer_span(&xml));
+}
+
 static int verify(const struct options *o, const char *path)
 {
 	AUTO_FILE f = FILE_CLOSED;
@@ -164,7 +227,11 @@ static int verify(const struct options *o, const char *path)
 		.pins = o->have_cert || o->trust ? &o->pins : NULL,
 		.purpose = o->purpose,
 		.no_signature = o->no_signature,
+		.rules = o->rules.n_items ? &o->rules : NULL,
+		.manifest = o->manifest,
 		.jobs = o->jobs};
+	struct timespec start;
+	clock_gettime(CLOCK_MONOTONIC, &start);
 	int r = file_open_image(&f, path, O_RDONLY);
 	if (r == 0)
 		r = verify_image(&f, &v, &report);
@@ -174,6 +241,8 @@ static int verify(const struct options *o, const char *path)
 		r = print_json(&f, &report);
 	else if (!o->quiet)
 		report_print(&report, path, stdout);
+	if (r == 0 && o->junit)
+		r = save_junit(o->junit, &f, &report, &start);
 	if (r == 0 && fflush(stdout))
 		r = error_errno("cannot write to standard output");
 	return r < 0 ? r : report_finish(&report, path);
@@ -187,6 +256,8 @@ static int run(int argc, char **argv)
 	if (r == 0)
 		r = verify(&o, argv[optind]);
 	certificates_free(&o.pins);
+	rules_free(&o.rules);
+	free(o.manifest);
 	free(o.root_hash);
 	return r;
 }
@@ -218,12 +289,19 @@ const struct verb verb_verify = {
 		"                       check them against, the status is 7\n"
 		"  --root-hash HEX      the root hash it must have\n"
 		"  --root-hash-file F   the same, read from a file\n"
+		"  --policy FILE        hold it to these rules as well "
+		"(docs/policy.md)\n"
+		"  --manifest FILE      the image's manifest, for rules about "
+		"packages\n"
+		"                       (default: the one beside it)\n"
+		"  --junit FILE         write the report as JUnit XML as well\n"
 		"  --jobs N             threads (default: one per processor)\n"
 		"  --json               the report as JSON (docs/verify-json.md)\n"
 		"  --quiet              only the exit status and one line on stderr\n"
 		"\n"
 		"Exit status: 0 all is good; 3 content is not what its hash says; 4 a "
 		"signature\n"
-		"is missing or not trusted; 5 malformed; 7 a check could not run; 1, 2 "
-		"as usual.\n",
+		"is missing or not trusted; 5 malformed; 7 a check could not run; 8 a "
+		"rule of\n"
+		"the policy is broken; 1, 2 as usual.\n",
 };

@@ -136,6 +136,15 @@ int certificate_check_purpose(const struct certificate *c, enum purpose purpose)
 		purpose_name((enum purpose)other), purpose_name(purpose));
 }
 
+unsigned certificate_rsa_bits(const struct certificate *c)
+{
+	EVP_PKEY *key = X509_get0_pubkey(c->x509);
+	int bits = EVP_PKEY_get_bits(key);
+	if (EVP_PKEY_get_base_id(key) == EVP_PKEY_RSA)
+		return (unsigned)bits;
+	return bits >= 512 ? 15360 : bits >= 384 ? 7680 : 3072;
+}
+
 bool certificate_is_current(const struct certificate *c, time_t now)
 {
 	return X509_cmp_time(X509_get0_notBefore(c->x509), &now) < 0 &&

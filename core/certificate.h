@@ -38,6 +38,12 @@ void certificate_free(struct certificate *c);
  */
 int certificate_check_purpose(const struct certificate *c, enum purpose purpose);
 
+/*
+ * The bits of the RSA key that is as strong as the certificate's key: of an RSA key its
+ * own, of the curves 3072, 7680 and 15360 (NIST SP 800-57 part 1, table 2).
+ */
+unsigned certificate_rsa_bits(const struct certificate *c);
+
 /* Whether NOW is inside its validity dates: worth a warning, never a refusal. */
 bool certificate_is_current(const struct certificate *c, time_t now);
 

@@ -219,6 +219,29 @@ const struct dps_type *dps_find(enum dps_role role, const char *architecture)
 	return NULL;
 }
 
+bool dps_is_named(const struct dps_type *type, const char *name)
+{
+	if (!strcmp(type->name, name))
+		return true;
+	if (!type->architecture)
+		return false;
+	/* "root-x86-64-verity": "-x86-64" is left out. */
+	const char *at = strstr(type->name, type->architecture);
+	if (!at || at == type->name)
+		return false;
+	size_t before = (size_t)(at - type->name) - 1;
+	return !strncmp(type->name, name, before) &&
+	       !strcmp(at + strlen(type->architecture), name + before);
+}
+
+const struct dps_type *dps_by_name(const char *name)
+{
+	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
+		if (dps_is_named(&types[i], name))
+			return &types[i];
+	return NULL;
+}
+
 const char *dps_native(void)
 {
 #if defined(__x86_64__)

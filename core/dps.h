@@ -2,6 +2,7 @@
 #ifndef CAIRN_CORE_DPS_H
 #define CAIRN_CORE_DPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /*
@@ -34,6 +35,13 @@ const struct dps_type *dps_by_uuid(const uint8_t uuid[16]);
 /* The first type with ROLE for ARCHITECTURE (ignored where the role has none), or NULL.
  */
 const struct dps_type *dps_find(enum dps_role role, const char *architecture);
+
+/*
+ * Whether NAME is that type's, in full ("root-x86-64-verity") or without its architecture
+ * ("root-verity"); and the first type that is called so, or NULL.
+ */
+bool dps_is_named(const struct dps_type *type, const char *name);
+const struct dps_type *dps_by_name(const char *name);
 
 /* The name of the architecture this was compiled for. */
 const char *dps_native(void);

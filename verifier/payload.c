@@ -240,6 +240,7 @@ static void check_signer(struct payload *p, const struct verify_options *o,
 		return;
 	}
 	memcpy(p->signed_hash, s->root_hash, sizeof p->signed_hash);
+	p->signer = by;
 	report_good(report, "signature", &p->signature,
 		"signed by %s (sha256 fingerprint %s)", by->name, by->fingerprint);
 	if (!certificate_is_current(by, time(NULL)))

@@ -24,6 +24,7 @@ struct payload {
 					  */
 	char signed_hash[PAYLOAD_HASH_TEXT]; /* what a trusted signature says, "" if none
 					      */
+	const struct certificate *signer;    /* whose signature that is; of the pins */
 };
 
 /* Finds the places and the root hash that the UUIDs tell; reads nothing. */

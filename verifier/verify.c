@@ -6,6 +6,7 @@
 
 #include "verifier/boot.h"
 #include "verifier/payload.h"
+#include "verifier/rules_check.h"
 
 static void check_table(const struct disk *disk, struct report *report)
 {
@@ -142,6 +143,8 @@ static int check_payloads(
 		payload_check_file_system(&list[i], report);
 	}
 	boot_check(disk, list, disk->n_sets, o, report);
+	if (o->rules)
+		rules_check(disk, list, o, report);
 	free(list);
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include "core/certificate.h"
 #include "core/file.h"
 #include "verifier/report.h"
+#include "verifier/rules.h"
 
 /*
  * Verification of a disk image: nothing is mounted, no privilege is needed, and what the
@@ -14,8 +15,11 @@ struct verify_options {
 	const char *root_hash;           /* lower-case hex that it must have; NULL: any */
 	const struct certificates *pins; /* signers to trust; NULL: none were given */
 	enum purpose purpose;            /* what they must be trusted for */
-	bool no_signature; /* the caller does without signatures, knowingly */
-	unsigned jobs;     /* threads; 0: one per processor */
+	bool no_signature;         /* the caller does without signatures, knowingly */
+	const struct rules *rules; /* what else is demanded; NULL: nothing */
+	const char *manifest; /* the image's manifest, for rules about packages, or NULL
+			       */
+	unsigned jobs;        /* threads; 0: one per processor */
 };
 
 /*
