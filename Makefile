@@ -104,8 +104,8 @@ $(BUILD)/%.blobfs: $(BUILD)/blobfs/tools/%.o $(BUILD)/blobfs/tools/tool.o $(LIB)
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
 
 # The server alone needs FUSE and seccomp.
-MOUNT_OBJ := $(addprefix $(BUILD)/blobfs/tools/,mount.o serve.o serve_reader.o \
-	serve_tree.o sandbox.o tool.o)
+MOUNT_OBJ := $(addprefix $(BUILD)/blobfs/tools/,mount.o serve.o serve_loop.o serve_names.o \
+	serve_numbers.o serve_reader.o serve_tree.o sandbox.o tool.o)
 $(MOUNT_OBJ): ALL_CFLAGS += $(shell pkg-config --cflags fuse3 libseccomp 2>/dev/null)
 $(BUILD)/mount.blobfs: $(MOUNT_OBJ) $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')

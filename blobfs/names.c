@@ -10,19 +10,21 @@
 /* ---- loading ------------------------------------------------------------------------
  */
 
-/* Writes all of BLOB into the empty file F. */
-static int copy(struct blobfs_store *s, const struct blobfs_blob *blob, struct file *f)
+/* Reads all of BLOB, and writes it into the empty file F unless that is NULL. */
+static int read_all(
+	struct blobfs_store *s, const struct blobfs_blob *blob, struct file *f)
 {
 	size_t chunk = (size_t)1 << 20, n;
 	uint8_t *data = malloc(chunk);
 	int r = data ? 0 : error_memory();
 	for (uint64_t at = 0; at < blob->entry.size && r == 0; at += n) {
 		r = blobfs_read(&s->fs, blob, at, data, chunk, &n);
-		r = r ? blobfs_failed(&s->fs, s->device->name, r)
-		      : file_write(f, data, n, at);
+		if (r)
+			r = blobfs_failed(&s->fs, s->device->name, r);
+		else if (f)
+			r = file_write(f, data, n, at);
 	}
 	free(data);
-	f->size = blob->entry.size;
 	return r;
 }
 
@@ -37,28 +39,46 @@ static int has_magic(struct blobfs_store *s, const struct blobfs_blob *blob)
 	return n == sizeof magic && get_le32(magic) == EROFS_SUPER_MAGIC;
 }
 
+/* Opens a blob that is to be a tree's names: as names_check. */
+static int open_names(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE],
+	struct blobfs_blob *blob)
+{
+	int r = blobfs_open_blob(&s->fs, digest, blob);
+	r = r ? blobfs_failed(&s->fs, s->device->name, r) : has_magic(s, blob);
+	if (r <= 0)
+		return r < 0 ? r : 1;
+	if (blob->entry.size > NAMES_LIMIT)
+		return error_set(STATUS_FAILED, EFBIG,
+			"%s: an erofs image of %ju bytes, more than a tree's names have",
+			s->device->name, (uintmax_t)blob->entry.size);
+	return 0;
+}
+
 int names_load(
 	struct names *n, struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE])
 {
 	struct blobfs_blob blob;
 	*n = NAMES_CLOSED;
-	int r = blobfs_open_blob(&s->fs, digest, &blob);
-	r = r ? blobfs_failed(&s->fs, s->device->name, r) : has_magic(s, &blob);
-	if (r <= 0)
-		return r < 0 ? r : 1;
-	if (blob.entry.size > NAMES_LIMIT)
-		return error_set(STATUS_FAILED, EFBIG,
-			"%s: an erofs image of %ju bytes, more than a tree's names have",
-			s->device->name, (uintmax_t)blob.entry.size);
+	int r = open_names(s, digest, &blob);
+	if (r != 0)
+		return r;
 	/* A copy nobody else can write to: what was checked is what is read. */
 	r = file_in_memory(&n->image, s->device->name, span_of("", 0));
 	if (r == 0)
-		r = copy(s, &blob, &n->image);
+		r = read_all(s, &blob, &n->image);
+	n->image.size = blob.entry.size;
 	if (r == 0)
 		r = erofs_open(&n->erofs, &n->image, 0, n->image.size);
 	if (r < 0)
 		names_close(n);
 	return r;
+}
+
+int names_check(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE],
+	struct blobfs_blob *blob)
+{
+	int r = open_names(s, digest, blob);
+	return r ? r : read_all(s, blob, NULL);
 }
 
 void names_close(struct names *n)

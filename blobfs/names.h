@@ -32,6 +32,13 @@ struct names {
 int names_load(struct names *n, struct blobfs_store *s,
 	const uint8_t digest[BLOBFS_DIGEST_SIZE]);
 
+/*
+ * The same without a copy: opens the blob, and reads all of it once, so that damage is
+ * found at once. Whoever reads it later verifies what is read then.
+ */
+int names_check(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE],
+	struct blobfs_blob *blob);
+
 /* May be called twice, and on NAMES_CLOSED. */
 void names_close(struct names *n);
 

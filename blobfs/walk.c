@@ -71,8 +71,10 @@ int blobfs_walk_next(struct blobfs_walk *w, struct blobfs_entry *entry)
 		int r = fill(w, c);
 		if (r < 0)
 			return r;
-		if (c->count && (!best || by_digest(&c->entries[c->at], best) < 0))
+		if (c->count && (!best || by_digest(&c->entries[c->at], best) < 0)) {
 			best = &c->entries[c->at];
+			w->place = (struct blobfs_place){i, c->at, c->page - 1};
+		}
 	}
 	if (!best)
 		return 0;
@@ -130,6 +132,19 @@ int blobfs_walk_seek(struct blobfs_walk *w, const uint8_t digest[BLOBFS_DIGEST_S
 			return r;
 	}
 	return 0;
+}
+
+int blobfs_entry_at(
+	struct blobfs *fs, const struct blobfs_place *place, struct blobfs_entry *entry)
+{
+	uint32_t count;
+	if (place->run >= fs->n_runs || place->page >= fs->runs[place->run].pages)
+		return BLOBFS_MISSING;
+	int r = blobfs_read_page(fs, &fs->runs[place->run], place->page, &count);
+	if (r || place->at >= count)
+		return r ? r : BLOBFS_MISSING;
+	blobfs_page_entry(fs, place->at, entry);
+	return entry->size == BLOBFS_TOMBSTONE ? BLOBFS_MISSING : 0;
 }
 
 void blobfs_walk_stop(struct blobfs_walk *w)

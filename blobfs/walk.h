@@ -4,6 +4,13 @@
 
 #include "blobfs/device.h"
 
+/* Where an entry is in the index. */
+struct blobfs_place {
+	uint32_t run;
+	uint32_t at; /* within the page */
+	uint64_t page;
+};
+
 /*
  * Walks over several index runs, and entries in memory, as if they were one index: in the
  * order of digests, each once, the newest. Memory does not depend on the image.
@@ -15,6 +22,7 @@ struct blobfs_walk {
 	size_t n_added;
 	uint32_t n_runs;
 	struct blobfs_cursor *cursors;
+	struct blobfs_place place; /* of the entry that came last, if it is in a run */
 };
 
 /*
@@ -35,6 +43,10 @@ int blobfs_walk_next(struct blobfs_walk *w, struct blobfs_entry *entry);
  * start, and only without entries in memory.
  */
 int blobfs_walk_seek(struct blobfs_walk *w, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
+
+/* The entry at PLACE; an enum blobfs_error, BLOBFS_MISSING if there is none. */
+int blobfs_entry_at(
+	struct blobfs *fs, const struct blobfs_place *place, struct blobfs_entry *entry);
 
 /* May be called twice and on a zeroed struct. */
 void blobfs_walk_stop(struct blobfs_walk *w);

@@ -29,19 +29,27 @@ static int outside(const struct erofs *e, const char *what, uint64_t at)
 		e->file->name, (uintmax_t)(e->offset + at), what);
 }
 
+int erofs_fetch(const struct erofs *e, void *data, size_t size, uint64_t at)
+{
+	return e->read ? e->read(e->context, data, size, e->offset + at)
+		       : file_read(e->file, data, size, e->offset + at);
+}
+
 /* Reads SIZE bytes at AT of the file system. */
 static int get(
 	const struct erofs *e, const char *what, uint64_t at, void *data, size_t size)
 {
 	if (at > e->size || size > e->size - at)
 		return outside(e, what, at);
-	return file_read(e->file, data, size, e->offset + at);
+	return erofs_fetch(e, data, size, at);
 }
 
-int erofs_open(struct erofs *e, const struct file *f, uint64_t offset, uint64_t size)
+/* What there is to know of the file system from its superblock. */
+static int read_super(struct erofs *e)
 {
 	uint8_t s[EROFS_SUPER_SIZE];
-	*e = (struct erofs){.file = f, .offset = offset, .size = size};
+	const struct file *f = e->file;
+	uint64_t offset = e->offset;
 	int r = get(e, "the superblock", EROFS_SUPER_OFFSET, s, sizeof s);
 	if (r < 0)
 		return r;
@@ -68,6 +76,20 @@ int erofs_open(struct erofs *e, const struct file *f, uint64_t offset, uint64_t 
 	e->shared_xattrs = (uint64_t)get_le32(s + 44) << e->block_bits;
 	memcpy(e->uuid, s + 48, sizeof e->uuid);
 	return 0;
+}
+
+int erofs_open(struct erofs *e, const struct file *f, uint64_t offset, uint64_t size)
+{
+	*e = (struct erofs){.file = f, .offset = offset, .size = size};
+	return read_super(e);
+}
+
+int erofs_open_through(struct erofs *e, const struct file *f, uint64_t size,
+	int (*read)(void *context, void *data, size_t size, uint64_t offset),
+	void *context)
+{
+	*e = (struct erofs){.file = f, .read = read, .context = context, .size = size};
+	return read_super(e);
 }
 
 /* ---- inodes ------------------------------------------------------------------------ */

@@ -14,13 +14,16 @@
  */
 
 struct erofs {
-	const struct file *file; /* not owned */
-	uint64_t offset;         /* where the file system starts in the file, bytes */
-	uint64_t size;           /* of the file system, bytes */
-	unsigned block_bits;     /* log2 of the block size, 9 to 16 */
-	uint64_t metadata;       /* where nids count from, bytes */
-	uint64_t shared_xattrs;  /* bytes */
-	uint64_t root;           /* nid */
+	const struct file *file; /* not owned; only its name is used if there is READ */
+	/* What reads instead, as file_read does, from any thread; or NULL. */
+	int (*read)(void *context, void *data, size_t size, uint64_t offset);
+	void *context;
+	uint64_t offset;        /* where the file system starts in the file, bytes */
+	uint64_t size;          /* of the file system, bytes */
+	unsigned block_bits;    /* log2 of the block size, 9 to 16 */
+	uint64_t metadata;      /* where nids count from, bytes */
+	uint64_t shared_xattrs; /* bytes */
+	uint64_t root;          /* nid */
 	uint64_t n_inodes;
 	int64_t epoch; /* the mtime of compact inodes */
 	uint32_t epoch_ns;
@@ -45,6 +48,14 @@ struct erofs_inode {
 
 /* Opens the file system of SIZE bytes at OFFSET in F. STATUS_FORMAT if it is none. */
 int erofs_open(struct erofs *e, const struct file *f, uint64_t offset, uint64_t size);
+
+/* The same for one of SIZE bytes that READ reads; F has only the name for messages. */
+int erofs_open_through(struct erofs *e, const struct file *f, uint64_t size,
+	int (*read)(void *context, void *data, size_t size, uint64_t offset),
+	void *context);
+
+/* Reads SIZE bytes at AT of the file system, which they must be within. */
+int erofs_fetch(const struct erofs *e, void *data, size_t size, uint64_t at);
 
 int erofs_inode(const struct erofs *e, uint64_t nid, struct erofs_inode *inode);
 
@@ -72,6 +83,21 @@ int erofs_target(
  */
 int erofs_list(const struct erofs *e, const struct erofs_inode *dir,
 	int (*found)(void *context, struct span name, uint64_t nid), void *context);
+
+/*
+ * The same from the place AT on: 0 is the start, and NEXT is the place behind an entry.
+ * One that is no such place is STATUS_FORMAT.
+ */
+int erofs_list_from(const struct erofs *e, const struct erofs_inode *dir, uint64_t at,
+	int (*found)(void *context, struct span name, uint64_t nid, uint64_t next),
+	void *context);
+
+/*
+ * Finds NAME by bisection, as the kernel does: 1 with its *NID, or 0. What is not sorted
+ * may not be found.
+ */
+int erofs_find(const struct erofs *e, const struct erofs_inode *dir, struct span name,
+	uint64_t *nid);
 
 /* Calls FOUND for each attribute, with the whole name; otherwise as erofs_list. */
 int erofs_xattrs(const struct erofs *e, const struct erofs_inode *inode,

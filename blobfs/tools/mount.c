@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#define FUSE_USE_VERSION 312
 #include <errno.h>
-#include <fuse_lowlevel.h>
 #include <getopt.h>
 #include <signal.h>
 #include <stdio.h>
@@ -114,20 +112,8 @@ static int find_tree(struct blobfs_store *s, const char *tree, uint8_t *digest)
 	return 0;
 }
 
-static int load_tree(struct names *names, struct blobfs_store *s, const char *tree)
-{
-	uint8_t digest[BLOBFS_DIGEST_SIZE];
-	int r = find_tree(s, tree, digest);
-	if (r == 0)
-		r = names_load(names, s, digest);
-	if (r == 1)
-		r = error_format("%s: is no tree", tree);
-	return r < 0 ? error_context(r, "--tree") : 0;
-}
-
-/* The session, whose mount options say what it is and that nothing in it can be changed.
- */
-static int make_session(const struct options *o, struct serve *s)
+/* Mounts with options that say what it is and that nothing in it can be changed. */
+static int mount_it(const struct options *o, struct serve *s)
 {
 	BUFFER text = {0};
 	/* A comma would end the option. */
@@ -137,19 +123,14 @@ static int make_session(const struct options *o, struct serve *s)
 		o->noexec ? ",noexec" : "",
 		o->allow_other || geteuid() == 0 ? ",allow_other" : "",
 		strchr(o->image, ',') ? "blobfs" : o->image);
-	if (r < 0)
-		return r;
-	char *argv[] = {(char *)tool_name, (char *)"-o", (char *)text.data, NULL};
-	struct fuse_args args = FUSE_ARGS_INIT(3, argv);
-	s->session = fuse_session_new(&args,
-		s->tree ? &serve_tree_operations : &serve_operations,
-		sizeof serve_operations, s);
-	fuse_opt_free_args(&args);
-	if (!s->session)
-		return error_set(STATUS_FAILED, EIO, "cannot make a FUSE session");
-	if (fuse_session_mount(s->session, o->dir) != 0)
-		return error_set(STATUS_FAILED, EIO, "%s: cannot mount there", o->dir);
-	return 0;
+	/* The background has another directory. */
+	char *dir = r == 0 ? realpath(o->dir, NULL) : NULL;
+	if (r == 0 && !dir)
+		r = error_errno("%s: cannot mount there", o->dir);
+	if (r == 0)
+		r = serve_mount(s, buffer_text(&text), dir);
+	free(dir);
+	return r;
 }
 
 /* The child: parses what is hostile, confined. */
@@ -175,9 +156,8 @@ static int supervise(struct serve *s, pid_t child, const sigset_t *signals)
 		break;
 	}
 	/* Also when the child died: nobody would answer. */
-	fuse_session_unmount(s->session);
-	if (waitpid(child, &status, 0) == child || errno == ECHILD)
-		fuse_session_destroy(s->session);
+	serve_unmount(s);
+	waitpid(child, &status, 0);
 	return WIFEXITED(status) && WEXITSTATUS(status) == 0
 		       ? 0
 		       : error_set(STATUS_FAILED, EIO, "the serving process failed");
@@ -186,8 +166,8 @@ static int supervise(struct serve *s, pid_t child, const sigset_t *signals)
 static int run(const struct options *o, struct serve *s)
 {
 	sigset_t signals;
-	if (!o->foreground && fuse_daemonize(0) != 0)
-		return error_set(STATUS_FAILED, EIO, "cannot go to the background");
+	if (!o->foreground && daemon(0, 0) < 0)
+		return error_errno("cannot go to the background");
 	/* The connection to the log is made while that is still allowed. */
 	openlog(tool_name, LOG_NDELAY | LOG_PID, LOG_DAEMON);
 	sigemptyset(&signals);
@@ -205,20 +185,26 @@ static int run(const struct options *o, struct serve *s)
 int tool_run(int argc, char **argv)
 {
 	struct options o = {0};
-	struct serve s = {.n_threads = 6};
 	AUTO_BLOBFS_IMAGE image = {0};
-	AUTO_NAMES names = NAMES_CLOSED;
+	struct serve_options options = {.image = &image};
+	struct serve *s = NULL;
+	uint8_t tree[BLOBFS_DIGEST_SIZE];
 	int r = parse(argc, argv, &o);
+	options.to_stderr = o.foreground;
 	if (r == 0)
 		r = blobfs_image_open(&image, o.image, false);
-	s.to_stderr = o.foreground;
 	if (r == 0 && o.tree) {
-		r = load_tree(&names, &image.store, o.tree);
-		s.tree = &names;
+		r = find_tree(&image.store, o.tree, tree);
+		options.tree = tree;
 	}
 	if (r == 0)
-		r = serve_start(&s, &image);
+		r = serve_new(&s, &options);
+	if (r < 0 && o.tree)
+		r = error_context(r, "--tree %s", o.tree);
 	if (r == 0)
-		r = make_session(&o, &s);
-	return r < 0 ? r : run(&o, &s);
+		r = mount_it(&o, s);
+	if (r == 0)
+		r = run(&o, s);
+	serve_free(s);
+	return r;
 }

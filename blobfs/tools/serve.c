@@ -1,139 +1,95 @@
 /* SPDX-License-Identifier: MIT */
 #define FUSE_USE_VERSION 312
 #include <errno.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "blobfs/tools/serve_reader.h"
-#include "blobfs/walk.h"
 #include "core/hex.h"
+
+/* All blobs of an image, by their digests. Nothing is kept per blob (serve_numbers.h). */
 
 #define FIRST_DIR ((fuse_ino_t)2)
 #define N_DIRS    256
 #define NAME_SIZE (2 * (BLOBFS_DIGEST_SIZE - 1))
-
-/* ---- nodes: what the kernel knows ---------------------------------------------------
- */
-
-static struct serve_node *node_of(fuse_ino_t ino)
-{
-	return (struct serve_node *)(uintptr_t)ino;
-}
 
 static bool is_dir(fuse_ino_t ino)
 {
 	return ino == FUSE_ROOT_ID || (ino >= FIRST_DIR && ino < FIRST_DIR + N_DIRS);
 }
 
-static struct serve_node **place(const struct serve *s, const uint8_t *digest)
+/* What is shown as the number of a blob's inode. */
+static ino_t shown_number(const uint8_t *digest)
 {
-	return &s->table[get_le64(digest) & (s->table_size - 1)];
+	return (ino_t)(get_le64(digest) >> 1 | 1);
 }
 
-static int grow_table(struct serve *s)
+/* ---- from a number to its blob ----------------------------------------------------- */
+
+/* The entry that NUMBER stands for: 0 or an enum blobfs_error. */
+static int find_entry(const struct serve *s, struct blobfs *fs, uint64_t number,
+	struct blobfs_entry *entry)
 {
-	size_t size = s->table_size ? 2 * s->table_size : 4096;
-	struct serve_node **old = s->table, **table = calloc(size, sizeof *table);
-	size_t old_size = s->table_size;
-	if (!table)
+	struct blobfs_place place;
+	if (!serve_number_place(&s->numbers, number, &place))
+		return BLOBFS_MISSING;
+	int r = blobfs_entry_at(fs, &place, entry);
+	/* Somebody wrote another one there. */
+	if (r == 0 && serve_number(&s->numbers, &place, entry->digest) != number)
+		r = BLOBFS_DAMAGED;
+	return r;
+}
+
+/* Opens the blob of a number: 0, or -errno when it has been logged. */
+static int open_blob(struct serve *s, fuse_ino_t ino, struct blobfs_blob *blob)
+{
+	struct serve_reader *reader = serve_reader(s);
+	struct blobfs_entry entry;
+	if (serve_opened_get(s, ino, blob))
+		return 0;
+	if (!reader)
 		return -ENOMEM;
-	s->table = table;
-	s->table_size = size;
-	for (size_t i = 0; i < old_size; i++)
-		for (struct serve_node *n = old[i], *next; n; n = next) {
-			struct serve_node **p = place(s, n->entry.digest);
-			next = n->next;
-			n->next = *p;
-			*p = n;
-		}
-	free(old);
+	int r = find_entry(s, &reader->fs, ino, &entry);
+	if (r) {
+		blobfs_failed(&reader->fs, s->image->file.name, r);
+		serve_log(s, "a blob that was found before");
+		return -EIO;
+	}
+	r = blobfs_open_entry(&reader->fs, &entry, blob);
+	if (r) {
+		serve_log_bad(s, entry.digest, 0, reader, r);
+		return -EIO;
+	}
+	serve_opened_put(s, ino, blob);
 	return 0;
 }
 
-/* The node of a blob, known once more to the kernel; NULL if memory ran out. */
-static struct serve_node *take_node(struct serve *s, const struct blobfs_entry *entry)
+/* ---- names and attributes ---------------------------------------------------------- */
+
+static struct stat dir_attributes(fuse_ino_t ino)
 {
-	struct serve_node *n = NULL;
-	pthread_mutex_lock(&s->lock);
-	if (s->n_nodes >= s->table_size && grow_table(s) < 0)
-		goto out;
-	for (n = *place(s, entry->digest); n; n = n->next)
-		if (!memcmp(n->entry.digest, entry->digest, BLOBFS_DIGEST_SIZE))
-			break;
-	if (!n && (n = calloc(1, sizeof *n))) {
-		struct serve_node **p = place(s, entry->digest);
-		n->entry = *entry;
-		n->next = *p;
-		*p = n;
-		s->n_nodes++;
-	}
-	if (n)
-		n->n_lookups++;
-out:
-	pthread_mutex_unlock(&s->lock);
-	return n;
+	return (struct stat){.st_ino = ino,
+		.st_blksize = BLOBFS_BLOCK,
+		.st_mode = S_IFDIR | 0555,
+		.st_nlink = ino == FUSE_ROOT_ID ? N_DIRS + 2 : 2};
 }
 
-static void forget_node(struct serve *s, fuse_ino_t ino, uint64_t n_lookups)
+static struct stat blob_attributes(const struct blobfs_blob *blob)
 {
-	if (is_dir(ino))
-		return;
-	pthread_mutex_lock(&s->lock);
-	struct serve_node *n = node_of(ino);
-	n->n_lookups -= n_lookups;
-	if (n->n_lookups == 0) {
-		struct serve_node **p = place(s, n->entry.digest);
-		while (*p != n)
-			p = &(*p)->next;
-		*p = n->next;
-		s->n_nodes--;
-		free(n);
-	}
-	pthread_mutex_unlock(&s->lock);
+	return (struct stat){.st_ino = shown_number(blob->entry.digest),
+		.st_blksize = BLOBFS_BLOCK,
+		.st_mode = S_IFREG | 0444,
+		.st_nlink = 1,
+		.st_size = (off_t)blob->entry.size,
+		.st_blocks = (blkcnt_t)u64_div_up(blob->entry.size, 512)};
 }
 
-static void op_forget(fuse_req_t req, fuse_ino_t ino, uint64_t n_lookups)
-{
-	forget_node(fuse_req_userdata(req), ino, n_lookups);
-	fuse_reply_none(req);
-}
-
-static void op_forget_multi(
-	fuse_req_t req, size_t count, struct fuse_forget_data *forgets)
-{
-	for (size_t i = 0; i < count; i++)
-		forget_node(fuse_req_userdata(req), forgets[i].ino, forgets[i].nlookup);
-	fuse_reply_none(req);
-}
-
-/* ---- names and attributes -----------------------------------------------------------
- */
-
-static struct stat attributes(fuse_ino_t ino)
-{
-	struct stat st = {.st_ino = ino, .st_blksize = BLOBFS_BLOCK};
-	if (is_dir(ino)) {
-		st.st_mode = S_IFDIR | 0555;
-		st.st_nlink = ino == FUSE_ROOT_ID ? N_DIRS + 2 : 2;
-		return st;
-	}
-	uint64_t size = node_of(ino)->entry.size;
-	st.st_mode = S_IFREG | 0444;
-	st.st_nlink = 1;
-	st.st_size = (off_t)size;
-	st.st_blocks = (blkcnt_t)u64_div_up(size, 512);
-	return st;
-}
-
-static void reply_entry(fuse_req_t req, fuse_ino_t ino)
+static void reply_entry(fuse_req_t req, fuse_ino_t ino, const struct stat *attributes)
 {
 	struct fuse_entry_param e = {.ino = ino,
-		.attr = attributes(ino),
+		.attr = *attributes,
 		.attr_timeout = SERVE_FOR_EVER,
 		.entry_timeout = SERVE_FOR_EVER};
-	if (fuse_reply_entry(req, &e) < 0)
-		forget_node(fuse_req_userdata(req), ino, 1);
+	fuse_reply_entry(req, &e);
 }
 
 /* Only the one way to write a digest is a name: lower case. */
@@ -144,12 +100,56 @@ static bool parse_name(const char *name, size_t size, uint8_t *bytes)
 	       !strcmp(hex_encode(bytes, size, again), name);
 }
 
-static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+/* Looks DIGEST up: 1 with its entry and place, 0 if it is missing, or an error. */
+static int search(struct serve_reader *reader, const uint8_t *digest,
+	struct blobfs_entry *entry, struct blobfs_place *place)
+{
+	struct blobfs_walk walk;
+	int r = blobfs_walk_start(
+		&walk, &reader->fs, "index", NULL, 0, reader->fs.n_runs);
+	if (r == 0)
+		r = blobfs_walk_seek(&walk, digest);
+	if (r == 0)
+		r = blobfs_walk_next(&walk, entry);
+	*place = walk.place;
+	blobfs_walk_stop(&walk);
+	if (r > 0)
+		r = entry->size != BLOBFS_TOMBSTONE &&
+		    !memcmp(entry->digest, digest, BLOBFS_DIGEST_SIZE);
+	return r;
+}
+
+static void look_up(fuse_req_t req, const uint8_t *digest)
 {
 	struct serve *s = fuse_req_userdata(req);
+	struct serve_reader *reader = serve_reader(s);
+	struct blobfs_place place;
+	struct blobfs_entry entry;
+	struct blobfs_blob blob;
+	int found = reader ? search(reader, digest, &entry, &place) : error_memory();
+	int r = found > 0 ? blobfs_open_entry(&reader->fs, &entry, &blob) : 0;
+	uint64_t number = found > 0 ? serve_number(&s->numbers, &place, digest) : 0;
+	if (found < 0)
+		serve_log_blob(s, digest, 0);
+	else if (r)
+		serve_log_bad(s, digest, 0, reader, r);
+	if (found == 0) {
+		fuse_reply_err(req, ENOENT);
+	} else if (r || number == 0) {
+		fuse_reply_err(req, EIO);
+	} else {
+		struct stat st = blob_attributes(&blob);
+		serve_opened_put(s, number, &blob);
+		reply_entry(req, number, &st);
+	}
+}
+
+static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
 	uint8_t digest[BLOBFS_DIGEST_SIZE];
 	if (parent == FUSE_ROOT_ID && parse_name(name, 1, digest)) {
-		reply_entry(req, FIRST_DIR + digest[0]);
+		struct stat st = dir_attributes(FIRST_DIR + digest[0]);
+		reply_entry(req, FIRST_DIR + digest[0], &st);
 		return;
 	}
 	if (parent == FUSE_ROOT_ID || !is_dir(parent) ||
@@ -157,79 +157,105 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 		fuse_reply_err(req, ENOENT);
 		return;
 	}
-	struct serve_reader *reader = serve_reader(s);
-	struct blobfs_blob blob;
 	digest[0] = (uint8_t)(parent - FIRST_DIR);
-	int r = reader ? blobfs_open_blob(&reader->fs, digest, &blob) : BLOBFS_IO;
-	if (reader && r != 0 && r != BLOBFS_MISSING)
-		serve_log_bad(s, digest, 0, reader, r);
-	if (r != 0) {
-		fuse_reply_err(req, r == BLOBFS_MISSING ? ENOENT : EIO);
-		return;
-	}
-	struct serve_node *n = take_node(s, &blob.entry);
-	if (n)
-		reply_entry(req, (fuse_ino_t)(uintptr_t)n);
-	else
-		fuse_reply_err(req, ENOMEM);
+	look_up(req, digest);
 }
 
 static void op_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	struct blobfs_blob blob;
 	(void)fi;
-	struct stat st = attributes(ino);
+	int r = is_dir(ino) ? 0 : open_blob(fuse_req_userdata(req), ino, &blob);
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	struct stat st = is_dir(ino) ? dir_attributes(ino) : blob_attributes(&blob);
 	fuse_reply_attr(req, &st, SERVE_FOR_EVER);
 }
 
-/* ---- directories --------------------------------------------------------------------
- */
+/* ---- directories ------------------------------------------------------------------- */
 
-/* Adds an entry at OFFSET (that of the next one). Whether it fitted. */
-static bool put_name(fuse_req_t req, uint8_t *buffer, size_t size, size_t *used,
-	const char *name, mode_t mode, off_t offset)
+struct listing {
+	fuse_req_t req;
+	uint8_t *buffer;
+	size_t size, used;
+};
+
+/* Adds an entry; NEXT is the offset behind it. Whether it fitted. */
+static bool put_name(
+	struct listing *l, const char *name, mode_t mode, ino_t number, off_t next)
 {
-	/* The number is only shown; 0 would hide the name. */
-	struct stat st = {.st_mode = mode, .st_ino = (ino_t)offset + 1};
+	struct stat st = {.st_mode = mode, .st_ino = number};
+	size_t left = l->size - l->used;
 	size_t n = fuse_add_direntry(
-		req, (char *)buffer + *used, size - *used, name, &st, offset);
-	if (n > size - *used)
+		l->req, (char *)l->buffer + l->used, left, name, &st, next);
+	if (n > left)
 		return false;
-	*used += n;
+	l->used += n;
 	return true;
 }
 
-static size_t list_root(fuse_req_t req, uint8_t *buffer, size_t size, off_t offset)
+static void list_root(struct listing *l, off_t offset)
 {
-	size_t used = 0;
 	char name[3];
-	for (; offset < N_DIRS; offset++) {
+	for (; offset >= 0 && offset < N_DIRS; offset++) {
 		uint8_t byte = (uint8_t)offset;
 		hex_encode(&byte, 1, name);
-		if (!put_name(req, buffer, size, &used, name, S_IFDIR, offset + 1))
+		if (!put_name(l, name, S_IFDIR, FIRST_DIR + byte, offset + 1))
 			break;
 	}
-	return used;
 }
 
-/* The blobs of a directory from the OFFSETth on. */
-static int list_blobs(fuse_req_t req, struct serve_reader *reader, uint8_t first,
-	size_t size, off_t offset, size_t *used)
+/* Offsets are not negative: without the bit that all blobs' numbers have. */
+static off_t offset_of(uint64_t number)
+{
+	return (off_t)(number & INT64_MAX);
+}
+
+static uint64_t number_of(off_t offset)
+{
+	return (uint64_t)offset | ~(uint64_t)INT64_MAX;
+}
+
+/* Goes on behind the entry that OFFSET, the number of its place, is behind. */
+static int seek(
+	const struct serve *s, struct blobfs_walk *walk, uint8_t first, off_t offset)
+{
+	struct blobfs_entry entry = {.digest = {first}};
+	struct blobfs_place place;
+	if (offset) {
+		int r = serve_number_place(&s->numbers, number_of(offset), &place)
+				? blobfs_entry_at(walk->fs, &place, &entry)
+				: BLOBFS_MISSING;
+		if (r)
+			return blobfs_failed(walk->fs, walk->name, r);
+	}
+	int r = blobfs_walk_seek(walk, entry.digest);
+	if (r == 0 && offset)
+		r = blobfs_walk_next(walk, &entry);
+	return r < 0 ? r : 0;
+}
+
+/* The blobs of a directory behind OFFSET. */
+static int list_blobs(const struct serve *s, struct serve_reader *reader, uint8_t first,
+	off_t offset, struct listing *l)
 {
 	struct blobfs_walk walk;
 	struct blobfs_entry e;
 	char name[NAME_SIZE + 1];
-	uint8_t start[BLOBFS_DIGEST_SIZE] = {first};
-	off_t at = 0;
 	int r = blobfs_walk_start(
 		&walk, &reader->fs, "index", NULL, 0, reader->fs.n_runs);
 	if (r == 0)
-		r = blobfs_walk_seek(&walk, start);
+		r = seek(s, &walk, first, offset);
 	while (r == 0 && (r = blobfs_walk_next(&walk, &e)) > 0 && e.digest[0] == first) {
 		r = 0;
-		if (e.size == BLOBFS_TOMBSTONE || at++ < offset)
+		if (e.size == BLOBFS_TOMBSTONE)
 			continue;
+		uint64_t number = serve_number(&s->numbers, &walk.place, e.digest);
 		hex_encode(e.digest + 1, BLOBFS_DIGEST_SIZE - 1, name);
-		if (!put_name(req, reader->data, size, used, name, S_IFREG, at))
+		if (!put_name(
+			    l, name, S_IFREG, shown_number(e.digest), offset_of(number)))
 			break;
 	}
 	blobfs_walk_stop(&walk);
@@ -239,121 +265,47 @@ static int list_blobs(fuse_req_t req, struct serve_reader *reader, uint8_t first
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	struct fuse_file_info *fi)
 {
-	(void)fi;
-	struct serve_reader *reader = serve_reader(fuse_req_userdata(req));
-	size_t used = 0;
-	int r = reader ? 0 : -ENOMEM;
-	if (size > SERVE_MAX_READ)
-		size = SERVE_MAX_READ;
-	if (r == 0 && ino == FUSE_ROOT_ID)
-		used = list_root(req, reader->data, size, offset);
-	else if (r == 0)
-		r = list_blobs(
-			req, reader, (uint8_t)(ino - FIRST_DIR), size, offset, &used);
-	if (r < 0)
-		fuse_reply_err(req, EIO);
-	else
-		fuse_reply_buf(req, (const char *)reader->data, used);
-}
-
-/* ---- files --------------------------------------------------------------------------
- */
-
-static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
 	struct serve *s = fuse_req_userdata(req);
-	if (serve_is_for_writing(fi)) {
-		fuse_reply_err(req, EROFS);
-		return;
-	}
 	struct serve_reader *reader = serve_reader(s);
-	struct blobfs_blob *blob = malloc(sizeof *blob);
-	int r = reader && blob
-			? blobfs_open_entry(&reader->fs, &node_of(ino)->entry, blob)
-			: BLOBFS_IO;
-	if (r != 0) {
-		if (reader && blob)
-			serve_log_bad(s, node_of(ino)->entry.digest, 0, reader, r);
-		free(blob);
+	int r = reader ? 0 : error_memory();
+	struct listing l = {.req = req,
+		.buffer = reader ? reader->data : NULL,
+		.size = size < SERVE_MAX_READ ? size : SERVE_MAX_READ};
+	(void)fi;
+	if (r == 0 && ino == FUSE_ROOT_ID)
+		list_root(&l, offset);
+	else if (r == 0)
+		r = list_blobs(s, reader, (uint8_t)(ino - FIRST_DIR), offset, &l);
+	if (r < 0) {
+		serve_log(s, "cannot list blobs");
 		fuse_reply_err(req, EIO);
-		return;
+	} else {
+		fuse_reply_buf(req, (const char *)l.buffer, l.used);
 	}
-	serve_open(req, fi, blob);
 }
 
-static void op_init(void *userdata, struct fuse_conn_info *connection)
+/* ---- files ------------------------------------------------------------------------- */
+
+static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	struct fuse_file_info *fi)
 {
-	(void)userdata;
-	connection->max_readahead = SERVE_MAX_READ;
-	connection->max_write = SERVE_MAX_READ;
+	struct blobfs_blob blob;
+	(void)fi;
+	int r = open_blob(fuse_req_userdata(req), ino, &blob);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		serve_reply_blob(req, &blob, size, offset);
 }
 
 const struct fuse_lowlevel_ops serve_operations = {
-	.init = op_init,
+	.init = serve_init,
 	.lookup = op_lookup,
-	.forget = op_forget,
-	.forget_multi = op_forget_multi,
+	.forget = serve_forget,
+	.forget_multi = serve_forget_multi,
 	.getattr = op_getattr,
+	.opendir = serve_open,
 	.readdir = op_readdir,
-	.open = op_open,
-	.release = serve_release,
-	.read = serve_read,
+	.open = serve_open,
+	.read = op_read,
 };
-
-int serve_start(struct serve *s, struct blobfs_image *image)
-{
-	s->image = image;
-	pthread_mutex_init(&s->lock, NULL);
-	return grow_table(s) < 0 ? error_memory() : 0;
-}
-
-/* ---- threads ------------------------------------------------------------------------
- */
-
-struct worker {
-	struct serve *serve;
-	pthread_barrier_t *ready;
-};
-
-static void *answer(void *argument)
-{
-	struct worker w = *(struct worker *)argument;
-	struct fuse_buf buffer = {0};
-	/* All memory that is known beforehand, and nobody begins before the sandbox. */
-	serve_reader(w.serve);
-	pthread_barrier_wait(w.ready);
-	pthread_barrier_wait(w.ready);
-	while (!fuse_session_exited(w.serve->session)) {
-		int n = fuse_session_receive_buf(w.serve->session, &buffer);
-		if (n == -EINTR)
-			continue;
-		if (n <= 0)
-			break;
-		fuse_session_process_buf(w.serve->session, &buffer);
-	}
-	free(buffer.mem);
-	serve_reader_free();
-	return NULL;
-}
-
-int serve_run(struct serve *s)
-{
-	pthread_barrier_t ready;
-	struct worker w = {s, &ready};
-	pthread_t *threads = calloc(s->n_threads, sizeof *threads);
-	if (!threads)
-		return error_memory();
-	pthread_barrier_init(&ready, NULL, s->n_threads + 1);
-	for (unsigned i = 0; i < s->n_threads; i++)
-		if (pthread_create(&threads[i], NULL, answer, &w))
-			return error_set(STATUS_FAILED, EAGAIN, "cannot start threads");
-	pthread_barrier_wait(&ready);
-	int r = sandbox_enter();
-	if (r < 0)
-		return r;
-	pthread_barrier_wait(&ready);
-	for (unsigned i = 0; i < s->n_threads; i++)
-		pthread_join(threads[i], NULL);
-	free(threads);
-	return 0;
-}

@@ -2,50 +2,48 @@
 #ifndef CAIRN_BLOBFS_TOOLS_SERVE_H
 #define CAIRN_BLOBFS_TOOLS_SERVE_H
 
-#include <pthread.h>
-
 #include "blobfs/image.h"
-#include "blobfs/names.h"
 
 /*
  * An image shown through FUSE: directories 00 to ff, in each the blobs whose digests
- * begin so, named by the rest. What the kernel may hold of a blob was verified before; a
- * blob that is bad gives EIO and a line in the log with its digest and the offset.
+ * begin so, named by the rest; or the tree of one digest. What the kernel may hold of a
+ * blob was verified before; a blob that is bad gives EIO and a line in the log with its
+ * digest and the offset. Memory does not depend on the number of blobs or names: an inode
+ * number says where in the image the blob or name is, and caches are of fixed size.
  */
-struct serve_node {
-	struct serve_node *next;   /* with the same hash */
-	uint64_t n_lookups;        /* that the kernel did not forget */
-	struct blobfs_entry entry; /* its size is verified */
-};
+struct serve;
 
-struct serve {
+/* How much may be kept, whatever the number of threads: some 12 MB in all. */
+#define SERVE_MAX_THREADS 6
+#define SERVE_SLOTS       1024 /* of verified tree blocks, for all threads together */
+#define SERVE_MAX_READ    ((size_t)512 << 10) /* a thread's buffer */
+
+struct serve_options {
 	struct blobfs_image *image;
-	const struct names *tree; /* for serve_tree_operations */
-	unsigned n_threads;
-	struct fuse_session *session;
-	pthread_mutex_t lock; /* of the table and its nodes */
-	struct serve_node **table;
-	size_t table_size;
-	size_t n_nodes;
-	bool to_stderr; /* the log */
+	const uint8_t *tree; /* a digest, or NULL: all blobs */
+	bool to_stderr;      /* the log */
 };
 
-/* The operations; userdata is the struct serve. */
-extern const struct fuse_lowlevel_ops serve_operations;
-
 /*
- * The same image shown as one tree: its names, attributes and links as they were, its
- * contents from the blobs. A blob that the tree names and the image lacks is EIO.
+ * Makes ready what serves IMAGE, which must stay open. A tree is read and verified once
+ * as a whole: STATUS_FORMAT if it is none. The result belongs to the caller.
  */
-extern const struct fuse_lowlevel_ops serve_tree_operations;
+int serve_new(struct serve **sp, const struct serve_options *options);
 
-int serve_start(struct serve *s, struct blobfs_image *image);
+/* Mounts it on DIR with the given mount options. */
+int serve_mount(struct serve *s, const char *options, const char *dir);
+
+/* Unmounts, also while another process serves. */
+void serve_unmount(struct serve *s);
 
 /*
- * Answers on N_THREADS threads until the file system is unmounted. The process gives up
+ * Answers on several threads until the file system is unmounted. The process gives up
  * all system calls that this does not need: it cannot open a file any more.
  */
 int serve_run(struct serve *s);
+
+/* After the end of all that serves. May be NULL. */
+void serve_free(struct serve *s);
 
 /* Allows the calling process, all its threads, only what serving needs. */
 int sandbox_enter(void);

@@ -10,9 +10,9 @@
 #include "blobfs/tools/serve_reader.h"
 
 /*
- * A whole tree: names and attributes from its image in memory, which was verified as a
- * whole, contents from blobs, verified block by block. Nothing is kept per file: an inode
- * number says where in the image the inode is.
+ * A whole tree: names and attributes from its image, contents from blobs, both verified
+ * block by block. Nothing is kept per file: an inode number says where in the image the
+ * inode is.
  */
 
 /* 0 is none, 1 is the root. */
@@ -20,7 +20,7 @@
 
 static const struct erofs *erofs_of(const struct serve *s)
 {
-	return &s->tree->erofs;
+	return &s->names->erofs;
 }
 
 static uint64_t nid_of(const struct serve *s, fuse_ino_t ino)
@@ -45,12 +45,18 @@ static int find(const struct serve *s, uint64_t nid, struct served *f)
 	return r < 0 ? r : names_look(erofs_of(s), &f->inode, &f->marks);
 }
 
-/* The tree's image is good, as it was verified; but it makes no sense, or is too new. */
+/* The tree's image is damaged by now; or it is good, but makes no sense or is too new. */
+static void log_inode(const struct serve *s, uint64_t nid)
+{
+	char text[BLOBFS_DIGEST_TEXT], what[BLOBFS_DIGEST_TEXT + 40];
+	blobfs_digest_text(s->names->blob.entry.digest, text);
+	snprintf(what, sizeof what, "tree %s: inode %ju", text, (uintmax_t)nid);
+	serve_log(s, what);
+}
+
 static void refuse(fuse_req_t req, uint64_t nid)
 {
-	char what[40];
-	snprintf(what, sizeof what, "inode %ju", (uintmax_t)nid);
-	serve_log(fuse_req_userdata(req), what);
+	log_inode(fuse_req_userdata(req), nid);
 	fuse_reply_err(req, EIO);
 }
 
@@ -165,39 +171,29 @@ static void op_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 /* ---- directories ------------------------------------------------------------------- */
 
-struct search {
-	struct span name;
-	uint64_t nid;
-};
-
-static int compare_name(void *context, struct span name, uint64_t nid)
+static struct fuse_entry_param entry_of(const struct serve *s, const struct served *f)
 {
-	struct search *search = context;
-	if (name.size != search->name.size ||
-		memcmp(name.data, search->name.data, name.size) != 0)
-		return 0;
-	search->nid = nid;
-	return 1;
+	return (struct fuse_entry_param){.ino = number_of(s, f->inode.nid),
+		.attr = attributes(s, f),
+		.attr_timeout = SERVE_FOR_EVER,
+		.entry_timeout = SERVE_FOR_EVER};
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
 	const struct serve *s = fuse_req_userdata(req);
-	struct search search = {.name = span_of(name, strlen(name))};
-	struct fuse_entry_param e = {
-		.attr_timeout = SERVE_FOR_EVER, .entry_timeout = SERVE_FOR_EVER};
+	/* Number 0 says that there is nothing, nor will be. */
+	struct fuse_entry_param e = {.entry_timeout = SERVE_FOR_EVER};
 	struct served f;
+	uint64_t nid;
 	if (!find_or_refuse(req, parent, &f))
 		return;
-	int r = erofs_list(erofs_of(s), &f.inode, compare_name, &search);
+	int r = erofs_find(erofs_of(s), &f.inode, span_of(name, strlen(name)), &nid);
 	if (r > 0) {
-		r = find(s, search.nid, &f);
-		if (r == 0 && !(parent == FUSE_ROOT_ID && names_hides_blobs(&f.inode))) {
-			e.ino = number_of(s, search.nid);
-			e.attr = attributes(s, &f);
-		}
+		r = find(s, nid, &f);
+		if (r == 0 && !(parent == FUSE_ROOT_ID && names_hides_blobs(&f.inode)))
+			e = entry_of(s, &f);
 	}
-	/* Number 0 says that there is nothing, nor will be. */
 	if (r < 0)
 		refuse(req, nid_of(s, parent));
 	else
@@ -207,40 +203,40 @@ static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 struct listing {
 	fuse_req_t req;
 	bool root;
-	uint8_t *buffer;
+	bool with_attributes;
+	char *buffer;
 	size_t size, used;
-	off_t at, first; /* entries that were seen; that are wanted */
 };
 
 /* Adds a name; 1 if it does not fit any more. */
-static int put_name(void *context, struct span name, uint64_t nid)
+static int put_name(void *context, struct span name, uint64_t nid, uint64_t next)
 {
 	struct listing *l = context;
 	const struct serve *s = fuse_req_userdata(l->req);
 	struct served f;
 	char text[256];
-	if (l->at++ < l->first)
-		return 0;
 	int r = find(s, nid, &f);
 	if (r < 0 || (l->root && names_hides_blobs(&f.inode)))
 		return r;
-	struct stat st = attributes(s, &f);
+	struct fuse_entry_param e = entry_of(s, &f);
+	char *to = l->buffer + l->used;
+	size_t left = l->size - l->used, n;
 	snprintf(text, sizeof text, "%.*s", (int)name.size, (const char *)name.data);
-	size_t n = fuse_add_direntry(
-		l->req, (char *)l->buffer + l->used, l->size - l->used, text, &st, l->at);
-	if (n > l->size - l->used)
+	n = l->with_attributes
+		    ? fuse_add_direntry_plus(l->req, to, left, text, &e, (off_t)next)
+		    : fuse_add_direntry(l->req, to, left, text, &e.attr, (off_t)next);
+	if (n > left)
 		return 1;
 	l->used += n;
 	return 0;
 }
 
-static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
-	struct fuse_file_info *fi)
+static void list(
+	fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset, bool with_attributes)
 {
 	struct serve *s = fuse_req_userdata(req);
 	struct serve_reader *reader = serve_reader(s);
 	struct served f;
-	(void)fi;
 	if (!reader) {
 		fuse_reply_err(req, ENOMEM);
 		return;
@@ -249,102 +245,122 @@ static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset
 		return;
 	struct listing l = {.req = req,
 		.root = ino == FUSE_ROOT_ID,
-		.buffer = reader->data,
-		.size = size < SERVE_MAX_READ ? size : SERVE_MAX_READ,
-		.first = offset};
-	if (erofs_list(erofs_of(s), &f.inode, put_name, &l) < 0)
+		.with_attributes = with_attributes,
+		.buffer = (char *)reader->data,
+		.size = size < SERVE_MAX_READ ? size : SERVE_MAX_READ};
+	int r = erofs_list_from(erofs_of(s), &f.inode, (uint64_t)offset, put_name, &l);
+	if (r < 0)
 		refuse(req, f.inode.nid);
 	else
-		fuse_reply_buf(req, (const char *)l.buffer, l.used);
+		fuse_reply_buf(req, l.buffer, l.used);
+}
+
+static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, offset, false);
+}
+
+static void op_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
+	struct fuse_file_info *fi)
+{
+	(void)fi;
+	list(req, ino, size, offset, true);
 }
 
 /* ---- contents ---------------------------------------------------------------------- */
 
 /* Opens the blob of a file. What is missing is damage: the tree says that it is there. */
-static void open_blob(fuse_req_t req, const struct erofs_inode *inode,
-	const uint8_t *digest, struct fuse_file_info *fi)
+static int open_blob(struct serve *s, const struct erofs_inode *inode,
+	const uint8_t *digest, struct blobfs_blob *blob)
+{
+	struct serve_reader *reader = serve_reader(s);
+	if (!reader)
+		return -ENOMEM;
+	int r = blobfs_open_blob(&reader->fs, digest, blob);
+	if (r) {
+		serve_log_bad(s, digest, 0, reader, r);
+		return -EIO;
+	}
+	if (blob->entry.size == inode->size)
+		return 0;
+	error_format("its blob has %ju bytes, not %ju", (uintmax_t)blob->entry.size,
+		(uintmax_t)inode->size);
+	log_inode(s, inode->nid);
+	return -EIO;
+}
+
+/* As serve_find_blob; 1 if the contents of the file, which is F, are in the image. */
+static int find_contents(
+	struct serve *s, fuse_ino_t ino, struct served *f, struct blobfs_blob *blob)
+{
+	uint8_t digest[BLOBFS_DIGEST_SIZE];
+	int r = find(s, nid_of(s, ino), f);
+	if (r == 0)
+		r = names_blob(erofs_of(s), &f->inode, digest);
+	if (r < 0) {
+		log_inode(s, nid_of(s, ino));
+		return -EIO;
+	}
+	return r ? 1 : open_blob(s, &f->inode, digest, blob);
+}
+
+/* Replies with bytes that are in the image itself. */
+static void reply_inline(
+	fuse_req_t req, const struct erofs_inode *inode, size_t size, uint64_t at)
 {
 	struct serve *s = fuse_req_userdata(req);
 	struct serve_reader *reader = serve_reader(s);
-	struct blobfs_blob *blob = malloc(sizeof *blob);
-	int r = reader && blob ? blobfs_open_blob(&reader->fs, digest, blob) : BLOBFS_IO;
-	if (r == 0 && blob->entry.size == inode->size) {
-		serve_open(req, fi, blob);
+	if (!reader) {
+		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	if (r == 0) {
-		error_format("its blob has %ju bytes, not %ju",
-			(uintmax_t)blob->entry.size, (uintmax_t)inode->size);
+	if (size > SERVE_MAX_READ)
+		size = SERVE_MAX_READ;
+	if (at > inode->size)
+		at = inode->size;
+	if (size > inode->size - at)
+		size = (size_t)(inode->size - at);
+	if (erofs_read(erofs_of(s), inode, reader->data, size, at) < 0)
 		refuse(req, inode->nid);
-	} else {
-		if (reader && blob)
-			serve_log_bad(s, digest, 0, reader, r);
-		fuse_reply_err(req, EIO);
-	}
-	free(blob);
-}
-
-static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
-{
-	uint8_t digest[BLOBFS_DIGEST_SIZE];
-	struct served f;
-	if (serve_is_for_writing(fi)) {
-		fuse_reply_err(req, EROFS);
-		return;
-	}
-	if (!find_or_refuse(req, ino, &f))
-		return;
-	int r = names_blob(erofs_of(fuse_req_userdata(req)), &f.inode, digest);
-	if (r < 0)
-		refuse(req, f.inode.nid);
-	else if (r == 0)
-		open_blob(req, &f.inode, digest, fi);
 	else
-		serve_open(req, fi, NULL);
+		fuse_reply_buf(req, (const char *)reader->data, size);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t offset,
 	struct fuse_file_info *fi)
 {
 	struct serve *s = fuse_req_userdata(req);
-	struct serve_reader *reader = serve_reader(s);
-	uint64_t at = (uint64_t)offset;
+	struct blobfs_blob blob;
 	struct served f;
-	if (fi->fh || !reader) {
-		serve_read(req, ino, size, offset, fi);
-		return;
+	int r = 0;
+	(void)fi;
+	if (!serve_opened_get(s, ino, &blob)) {
+		r = find_contents(s, ino, &f, &blob);
+		if (r == 0)
+			serve_opened_put(s, ino, &blob);
 	}
-	if (!find_or_refuse(req, ino, &f))
-		return;
-	if (size > SERVE_MAX_READ)
-		size = SERVE_MAX_READ;
-	if (at > f.inode.size)
-		at = f.inode.size;
-	if (size > f.inode.size - at)
-		size = (size_t)(f.inode.size - at);
-	if (erofs_read(erofs_of(s), &f.inode, reader->data, size, at) < 0)
-		refuse(req, f.inode.nid);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else if (r > 0)
+		reply_inline(req, &f.inode, size, (uint64_t)offset);
 	else
-		fuse_reply_buf(req, (const char *)reader->data, size);
-}
-
-static void op_init(void *userdata, struct fuse_conn_info *connection)
-{
-	(void)userdata;
-	connection->max_readahead = SERVE_MAX_READ;
-	/* The kernel decides by the tree's access control lists, too. */
-	connection->want |= connection->capable & FUSE_CAP_POSIX_ACL;
+		serve_reply_blob(req, &blob, size, offset);
 }
 
 const struct fuse_lowlevel_ops serve_tree_operations = {
-	.init = op_init,
+	.init = serve_init,
 	.lookup = op_lookup,
+	.forget = serve_forget,
+	.forget_multi = serve_forget_multi,
 	.getattr = op_getattr,
 	.readlink = op_readlink,
 	.getxattr = op_getxattr,
 	.listxattr = op_listxattr,
+	.opendir = serve_open,
 	.readdir = op_readdir,
-	.open = op_open,
-	.release = serve_release,
+	.readdirplus = op_readdirplus,
+	.open = serve_open,
 	.read = op_read,
 };

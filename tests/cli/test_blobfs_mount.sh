@@ -242,4 +242,126 @@ test_refusals() {
 	refused 1 'No such file' mount.blobfs missing mnt
 }
 
+# pause : stops who serves, until the test ends; what is read then is the kernel's
+pause() {
+	local pid
+	pid=$(pgrep -P "$(pgrep -f "mount.blobfs .*$T/mnt" | head -n 1)")
+	trap "kill -CONT $pid; umount -l '$T/mnt' 2>/dev/null || true" EXIT
+	kill -STOP "$pid"
+}
+
+test_cache_is_kept_between_opens() {
+	make_files
+	mounted x.img
+	local file
+	file=$(path "$(digest f3000001)")
+	cmp f3000001 "$file"
+	ls "$(dirname "$file")" >names
+	stat "$file" >/dev/null
+	pause
+	expect 0 timeout 10 cmp f3000001 "$file"
+	expect 0 timeout 10 ls "$(dirname "$file")"
+	cmp "$T/out" names
+	expect 0 timeout 10 stat "$file"
+	# And what was not read before waits for who is stopped.
+	expect 124 timeout 1 cat "$(path "$(digest f700000)")"
+}
+
+test_reading_ahead_is_heeded() {
+	make_files
+	mounted x.img
+	local file
+	file=$(path "$(digest f3000001)")
+	python3 - "$file" <<-'END'
+		import os, sys
+		fd = os.open(sys.argv[1], os.O_RDONLY)
+		os.posix_fadvise(fd, 0, 0, os.POSIX_FADV_WILLNEED)
+	END
+	# Nobody waits for the half megabyte that is read ahead.
+	sleep 1
+	pause
+	expect 0 timeout 10 head -c 500000 "$file"
+	cmp "$T/out" <(head -c 500000 f3000001)
+}
+
+# The memory of the two processes, at their highest, in KiB.
+memory() {
+	local parent
+	parent=$(pgrep -f "mount.blobfs .*$T/mnt" | head -n 1)
+	cat "/proc/$parent/status" "/proc/$(pgrep -P "$parent")/status" |
+		awk '/VmHWM/ { sum += $2 } END { print sum }'
+}
+
+test_memory_does_not_grow_with_blobs() {
+	expect 0 "$CAIRN_BUILD/tests/helpers/make-blobfs" x.img 1000
+	expect 0 "$CAIRN_BUILD/tests/helpers/make-blobfs" x.img 120000 1000
+	mounted x.img
+	# Every name is listed, then looked up and its blob opened.
+	[ "$(find mnt -type f -size -2 | wc -l)" = 121000 ]
+	[ "$(memory)" -gt 1000 ] && [ "$(memory)" -le 16384 ] || fail "$(memory) KiB"
+	# What was forgotten is found again by its number.
+	local i
+	echo 2 >/proc/sys/vm/drop_caches
+	for i in 0 999 1000 77777 120999; do
+		echo "blob $i" >wanted
+		cmp wanted "$(path "$(digest wanted)")"
+	done
+	exec 3<"$(path "$(digest wanted)")"
+	[ "$(find mnt/0? -type f -exec cat {} + | wc -l)" -gt 6000 ]
+	cmp wanted - <&3
+	[ "$(memory)" -le 16384 ] || fail "$(memory) KiB"
+}
+
+test_a_list_of_names_can_be_left_and_entered() {
+	expect 0 "$CAIRN_BUILD/tests/helpers/make-blobfs" x.img 120000
+	mounted x.img
+	python3 - <<-'END'
+		import ctypes, os
+		libc = ctypes.CDLL(None, use_errno=True)
+		fd = os.open("mnt/77", os.O_RDONLY | os.O_DIRECTORY)
+		buffer = ctypes.create_string_buffer(700)
+
+		def some():
+		    names, at = [], 0
+		    n = libc.syscall(217, fd, buffer, len(buffer))  # getdents64
+		    assert n >= 0
+		    while at < n:
+		        size = int.from_bytes(buffer.raw[at + 16:at + 18], "little")
+		        offset = int.from_bytes(buffer.raw[at + 8:at + 16], "little", signed=True)
+		        names.append((buffer.raw[at + 19:at + size].split(b"\0")[0], offset))
+		        at += size
+		    return names
+
+		every = []
+		while part := some():
+		    every += part
+		names = [name for name, offset in every]
+		assert len(names) == len(set(names)) > 300, len(names)
+		# From any place on, the rest comes.
+		for i in (0, 5, 100, len(every) - 2):
+		    os.lseek(fd, every[i][1], os.SEEK_SET)
+		    assert some()[0] == every[i + 1], i
+	END
+}
+
+# What somebody writes into the index meanwhile does not pass for what was looked up.
+test_an_index_that_changes_below_is_no_other_blob() {
+	expect 0 "$CAIRN_BUILD/tests/helpers/make-blobfs" x.img 5000 10000
+	expect 0 "$CAIRN_BUILD/tests/helpers/make-blobfs" other.img 5000 20000
+	mounted x.img
+	echo "blob 12345" >wanted
+	exec 3<"$(path "$(digest wanted)")"
+	# So many that the one is not kept open; its number still leads to it.
+	find mnt -type f -size -2 >/dev/null
+	head -c 4 <&3 >/dev/null
+	find mnt -type f -size -2 -exec cat {} + >/dev/null
+	cat other.img >x.img
+	echo 3 >/proc/sys/vm/drop_caches
+	status=0
+	cat /proc/self/fd/3 >"$T/out" 2>"$T/err" || status=$?
+	[ $status = 1 ]
+	grep -q 'Input/output error' "$T/err"
+	[ ! -s "$T/out" ] || fail "another blob: $(cat "$T/out")"
+}
+
 run_tests "$@"
