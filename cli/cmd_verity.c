@@ -139,10 +139,11 @@ const struct verb verb_verity = {
 		 "      --json                  the result as JSON\n"
 		 "      --quiet                 no progress, no notes\n"
 		 "\n"
-		 "verify lists all that is bad: data blocks, tree blocks, and the blocks "
-		 "below a\n"
-		 "bad tree block of which nothing can be said. Blocks count from 0, tree "
-		 "blocks from\n"
-		 "the beginning of the tree. Its status is 0 if all is good and 3 if "
-		 "not.\n",
+		 "verify lists all that is bad: data blocks, tree blocks, what the disk "
+		 "cannot give,\n"
+		 "and the blocks below such a tree block, of which nothing can be said. "
+		 "Blocks count\n"
+		 "from 0, tree blocks from the beginning of the tree. Its status is 0 if "
+		 "all is good,\n"
+		 "3 if something is bad, and 1 if all that can be read is good.\n",
 };

@@ -40,13 +40,13 @@ static int check_options(const struct verity_options *o)
 	return 0;
 }
 
-/* Holes stay holes. */
+/* Holes stay holes; what cannot be read becomes one, to be mended like other damage. */
 static int copy_contents(const struct file *from, struct file *to)
 {
 	if (ftruncate(to->fd, (off_t)from->size) < 0)
 		return error_errno("%s: cannot set its size", to->name);
 	to->size = from->size;
-	return file_copy(from, 0, to, 0, from->size, true);
+	return file_copy_salvaged(from, to, from->size);
 }
 
 /* A copy that will be put in place of FROM, or at PATH. */

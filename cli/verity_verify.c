@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -52,6 +53,8 @@ static int print_json(const struct verity_options *o, const uint8_t *root,
 	json_add_number(j, "treeOffset", tree_offset);
 	json_add(j, "badData", ranges_json(&d->bad_data));
 	json_add(j, "badTree", ranges_json(&d->bad_tree));
+	json_add(j, "unreadableData", ranges_json(&d->unreadable_data));
+	json_add(j, "unreadableTree", ranges_json(&d->unreadable_tree));
 	json_add(j, "unknownData", ranges_json(&d->unknown_data));
 	json_add(j, "unknownTree", ranges_json(&d->unknown_tree));
 	int r = json_print(j);
@@ -59,8 +62,27 @@ static int print_json(const struct verity_options *o, const uint8_t *root,
 	return r;
 }
 
+/* What cannot be read is no content that differs: a failure of its own. */
+static int unreadable(const struct verity_options *o, const struct merkle_damage *d)
+{
+	BUFFER text = {0};
+	int r = buffer_printf(&text, "%s: %ju data blocks cannot be read",
+		o->arguments[0], (uintmax_t)d->unreadable_data.blocks);
+	if (r == 0 && d->unreadable_tree.blocks)
+		r = buffer_printf(&text,
+			", %ju tree blocks in %s neither, which leaves %ju data blocks "
+			"unknown",
+			(uintmax_t)d->unreadable_tree.blocks, o->arguments[1],
+			(uintmax_t)d->unknown_data.blocks);
+	if (r == 0)
+		r = buffer_printf(&text, "; all others are good");
+	return r < 0 ? r : error_set(STATUS_FAILED, EIO, "%s", buffer_text(&text));
+}
+
 static int damaged(const struct verity_options *o, const struct merkle_damage *d)
 {
+	if (!d->bad_data.blocks && !d->bad_tree.blocks)
+		return unreadable(o, d);
 	/* The top of the tree is its first block; without a tree the data is the top. */
 	if (ranges_have(&d->bad_tree, 0) || o->params.data_blocks == 1)
 		return error_set(STATUS_CONTENT, 0,
@@ -68,14 +90,18 @@ static int damaged(const struct verity_options *o, const struct merkle_damage *d
 			"is bad: "
 			"nothing can be said of the data",
 			o->arguments[0], o->arguments[1]);
+	uint64_t missing = d->unreadable_data.blocks + d->unreadable_tree.blocks;
 	BUFFER text = {0};
 	int r = buffer_printf(&text, "%s: %ju bad data blocks", o->arguments[0],
 		(uintmax_t)d->bad_data.blocks);
 	if (r == 0 && d->bad_tree.blocks)
-		r = buffer_printf(&text,
-			", %ju bad tree blocks in %s that leave %ju data "
-			"blocks unknown",
-			(uintmax_t)d->bad_tree.blocks, o->arguments[1],
+		r = buffer_printf(&text, ", %ju bad tree blocks in %s",
+			(uintmax_t)d->bad_tree.blocks, o->arguments[1]);
+	if (r == 0 && missing)
+		r = buffer_printf(
+			&text, ", %ju blocks that cannot be read", (uintmax_t)missing);
+	if (r == 0 && d->unknown_data.blocks)
+		r = buffer_printf(&text, "; %ju data blocks remain unknown",
 			(uintmax_t)d->unknown_data.blocks);
 	return r < 0 ? r : error_set(STATUS_CONTENT, 0, "%s", buffer_text(&text));
 }
@@ -91,6 +117,10 @@ static int report(const struct verity_options *o, const uint8_t *root,
 		print_ranges("bad data block", &d->bad_data, p->data_block_size, 0);
 		print_ranges(
 			"bad tree block", &d->bad_tree, p->hash_block_size, tree_offset);
+		print_ranges("unreadable data block", &d->unreadable_data,
+			p->data_block_size, 0);
+		print_ranges("unreadable tree block", &d->unreadable_tree,
+			p->hash_block_size, tree_offset);
 		print_ranges(
 			"unknown data block", &d->unknown_data, p->data_block_size, 0);
 		print_ranges("unknown tree block", &d->unknown_tree, p->hash_block_size,

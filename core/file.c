@@ -120,6 +120,16 @@ int file_read_some(
 	return 0;
 }
 
+/* Where the file ends, if reading at OFFSET gave nothing. */
+static uint64_t find_end(const struct file *f, uint64_t offset)
+{
+	struct stat st;
+	if (fstat(f->fd, &st) < 0 || !S_ISREG(st.st_mode) ||
+		(uint64_t)st.st_size > offset)
+		return offset;
+	return (uint64_t)st.st_size;
+}
+
 int file_read(const struct file *f, void *data, size_t size, uint64_t offset)
 {
 	size_t n_read;
@@ -127,7 +137,8 @@ int file_read(const struct file *f, void *data, size_t size, uint64_t offset)
 	if (r == 0 && n_read < size)
 		return error_set(STATUS_FORMAT, EIO,
 			"%s: ends at offset %ju, %zu bytes were expected at %ju", f->name,
-			(uintmax_t)(offset + n_read), size, (uintmax_t)offset);
+			(uintmax_t)(n_read ? offset + n_read : find_end(f, offset)), size,
+			(uintmax_t)offset);
 	return r;
 }
 

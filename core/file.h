@@ -46,6 +46,14 @@ int file_read_some(
 	const struct file *f, void *data, size_t size, uint64_t offset, size_t *n_read);
 
 /*
+ * As file_read, but what the disk cannot give (EIO) does not end it: units of UNIT bytes
+ * from OFFSET on that have a part of it become zeros. MISSING has one element per unit.
+ * Returns 1 if there are such, 0 if there are none.
+ */
+int file_salvage(const struct file *f, void *data, size_t size, uint64_t offset,
+	size_t unit, bool *missing);
+
+/*
  * Lets the kernel begin to write SIZE bytes at OFFSET to disk, so that a later fsync has
  * less to wait for. Only a wish.
  */
@@ -57,6 +65,11 @@ void file_flush_early(const struct file *f, uint64_t offset, uint64_t size);
  */
 int file_copy(const struct file *from, uint64_t from_offset, const struct file *to,
 	uint64_t to_offset, uint64_t size, bool skip_zeros);
+
+/*
+ * The same to a new file, for a disk that fails: blocks that it cannot give become zeros.
+ */
+int file_copy_salvaged(const struct file *from, const struct file *to, uint64_t size);
 
 /*
  * The contents of FROM as those of TO, which is empty: by reference where the file system

@@ -54,6 +54,22 @@ int file_copy(const struct file *from, uint64_t from_offset, const struct file *
 	return r;
 }
 
+int file_copy_salvaged(const struct file *from, const struct file *to, uint64_t size)
+{
+	bool missing[COPY_SIZE / COPY_BLOCK];
+	uint8_t *block = malloc(COPY_SIZE);
+	int r = block ? 0 : error_memory();
+	for (uint64_t at = 0; r >= 0 && at < size; at += COPY_SIZE) {
+		size_t n = size - at < COPY_SIZE ? (size_t)(size - at) : COPY_SIZE;
+		r = file_salvage(from, block, n, at, COPY_BLOCK, missing);
+		if (r >= 0)
+			r = write_nonzero(to, block, n, at);
+		progress_add(n);
+	}
+	free(block);
+	return r < 0 ? r : 0;
+}
+
 int file_clone(const struct file *from, const struct file *to)
 {
 	if (ioctl(to->fd, FICLONE, from->fd) == 0)

@@ -71,6 +71,8 @@ void merkle_damage_free(struct merkle_damage *damage)
 {
 	ranges_free(&damage->bad_data);
 	ranges_free(&damage->bad_tree);
+	ranges_free(&damage->unreadable_data);
+	ranges_free(&damage->unreadable_tree);
 	ranges_free(&damage->unknown_data);
 	ranges_free(&damage->unknown_tree);
 }

@@ -79,7 +79,9 @@ int merkle_build(const struct merkle_params *p, const struct merkle_data *data,
 struct merkle_damage {
 	struct ranges bad_data; /* differ from their digest */
 	struct ranges bad_tree;
-	struct ranges unknown_data; /* below a bad tree block: nothing can be said */
+	struct ranges unreadable_data; /* the disk does not give them (EIO) */
+	struct ranges unreadable_tree;
+	struct ranges unknown_data; /* below a tree block that is bad or unreadable */
 	struct ranges unknown_tree;
 };
 

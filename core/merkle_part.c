@@ -136,25 +136,54 @@ static bool in_hole(const struct file *f, uint64_t offset, size_t size)
 	return data >= (off_t)(offset + size);
 }
 
-int merkle_part_read(struct merkle_part *m, uint64_t piece, uint8_t *buffer, bool *hole)
+/* Where a piece is in the file, and whether it is in a hole. */
+static int find_piece(const struct merkle_part *m, uint64_t piece, uint64_t *offset,
+	size_t *size, bool *hole)
 {
 	const struct merkle_data *d = m->data;
 	uint64_t start = piece * m->piece_blocks * m->params->data_block_size;
-	size_t size = m->piece_size;
-	if (d->size - start < size)
-		size = (size_t)(d->size - start);
-	int r = interrupt_check();
-	if (r < 0)
-		return r;
-	*hole = !m->sequential && in_hole(d->file, d->offset + start, size);
-	if (*hole)
-		return 0;
-	r = m->sequential ? read_in_order(m, piece, buffer, size)
-			  : file_read(d->file, buffer, size, d->offset + start);
+	*size = d->size - start < m->piece_size ? (size_t)(d->size - start)
+						: m->piece_size;
+	*offset = d->offset + start;
+	*hole = !m->sequential && in_hole(d->file, *offset, *size);
+	return interrupt_check();
+}
+
+static void fill_up(
+	const struct merkle_part *m, uint64_t piece, uint8_t *buffer, size_t size)
+{
 	size_t blocks = merkle_part_blocks(m, piece) * m->params->data_block_size;
-	if (size < blocks)
-		memset(buffer + size, 0, blocks - size);
+	memset(buffer + size, 0, blocks - size);
+}
+
+int merkle_part_read(struct merkle_part *m, uint64_t piece, uint8_t *buffer, bool *hole)
+{
+	uint64_t offset;
+	size_t size;
+	int r = find_piece(m, piece, &offset, &size, hole);
+	if (r < 0 || *hole)
+		return r;
+	r = m->sequential ? read_in_order(m, piece, buffer, size)
+			  : file_read(m->data->file, buffer, size, offset);
+	fill_up(m, piece, buffer, size);
 	return r;
+}
+
+int merkle_part_salvage(
+	struct merkle_part *m, uint64_t piece, uint8_t *buffer, bool *hole, bool *missing)
+{
+	uint64_t offset;
+	size_t size;
+	memset(missing, 0, merkle_part_blocks(m, piece));
+	if (m->sequential)
+		return merkle_part_read(m, piece, buffer, hole);
+	int r = find_piece(m, piece, &offset, &size, hole);
+	if (r == 0 && !*hole)
+		r = file_salvage(m->data->file, buffer, size, offset,
+			m->params->data_block_size, missing);
+	if (r >= 0 && !*hole)
+		fill_up(m, piece, buffer, size);
+	return r < 0 ? r : 0;
 }
 
 void merkle_part_stop(struct merkle_part *m)

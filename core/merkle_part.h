@@ -48,6 +48,13 @@ size_t merkle_part_blocks(const struct merkle_part *m, uint64_t piece);
  */
 int merkle_part_read(struct merkle_part *m, uint64_t piece, uint8_t *buffer, bool *hole);
 
+/*
+ * The same for a check, which what the disk cannot give (EIO) does not end: MISSING, one
+ * element per data block, tells the blocks that are zeros because of that.
+ */
+int merkle_part_salvage(struct merkle_part *m, uint64_t piece, uint8_t *buffer,
+	bool *hole, bool *missing);
+
 /* Lets all waiting threads go on to their end. */
 void merkle_part_stop(struct merkle_part *m);
 

@@ -77,14 +77,20 @@ static int refuse(const struct verity_repair *v, const struct merkle_damage *d)
 /* Proposals for all blocks known to be bad. */
 static int propose(const struct verity_repair *v, const struct merkle_damage *d)
 {
-	if (d->bad_data.incomplete || d->bad_tree.incomplete)
-		return refuse(v, d);
-	size_t n_left, n = (size_t)(d->bad_data.blocks + d->bad_tree.blocks);
+	const struct ranges *lists[] = {
+		&d->bad_data, &d->unreadable_data, &d->bad_tree, &d->unreadable_tree};
+	size_t n_left, n = 0;
+	for (unsigned i = 0; i < 4; i++) {
+		if (lists[i]->incomplete)
+			return refuse(v, d);
+		n += (size_t)lists[i]->blocks;
+	}
 	uint64_t *bad = calloc(n + 1, sizeof *bad);
 	if (!bad)
 		return error_memory();
-	n = append_blocks(bad, 0, &d->bad_data, 0);
-	n = append_blocks(bad, n, &d->bad_tree, v->params->data_blocks);
+	n = 0;
+	for (unsigned i = 0; i < 4; i++)
+		n = append_blocks(bad, n, lists[i], i < 2 ? 0 : v->params->data_blocks);
 	fec_sort(v->fec, bad, n);
 	int r = fec_propose(v->fec, v->parity, v->fec_offset, bad, n, v->jobs, &n_left);
 	free(bad);
@@ -93,18 +99,36 @@ static int propose(const struct verity_repair *v, const struct merkle_damage *d)
 
 static uint64_t amount(const struct merkle_damage *d)
 {
-	return d->bad_data.blocks + d->bad_tree.blocks + d->unknown_data.blocks +
+	return d->bad_data.blocks + d->bad_tree.blocks + d->unreadable_data.blocks +
+	       d->unreadable_tree.blocks + d->unknown_data.blocks +
 	       d->unknown_tree.blocks;
 }
 
-/* Blocks in NOW that were not in BEFORE. */
-static uint64_t new_blocks(const struct ranges *now, const struct ranges *before)
+/* Blocks in NOW that were neither bad nor unreadable before. */
+static uint64_t new_blocks(const struct ranges *now, const struct ranges *bad_before,
+	const struct ranges *unreadable_before)
 {
 	uint64_t n = 0;
 	for (size_t i = 0; i < now->n_items; i++)
-		for (uint64_t k = 0; k < now->items[i].count; k++)
-			n += !ranges_have(before, now->items[i].first + k);
+		for (uint64_t k = 0; k < now->items[i].count; k++) {
+			uint64_t block = now->items[i].first + k;
+			n += !ranges_have(bad_before, block) &&
+			     !ranges_have(unreadable_before, block);
+		}
 	return n;
+}
+
+/* When all is good in the end, all that was ever bad has been repaired. */
+static void count_repaired(struct verity_repair *v, const struct merkle_damage *now,
+	const struct merkle_damage *last)
+{
+	const struct ranges *bad = &last->bad_data, *lost = &last->unreadable_data;
+	v->repaired_data += new_blocks(&now->bad_data, bad, lost) +
+			    new_blocks(&now->unreadable_data, bad, lost);
+	bad = &last->bad_tree;
+	lost = &last->unreadable_tree;
+	v->repaired_tree += new_blocks(&now->bad_tree, bad, lost) +
+			    new_blocks(&now->unreadable_tree, bad, lost);
 }
 
 /* One pass: 0 when all is good, 1 when another one may help. */
@@ -122,9 +146,7 @@ static int pass(
 	if (amount(&d) >= *last_amount)
 		return refuse(v, &d);
 	*last_amount = amount(&d);
-	/* When all is good in the end, all that was ever bad has been repaired. */
-	v->repaired_data += new_blocks(&d.bad_data, &last->bad_data);
-	v->repaired_tree += new_blocks(&d.bad_tree, &last->bad_tree);
+	count_repaired(v, &d, last);
 	r = propose(v, &d);
 	merkle_damage_free(last);
 	*last = d;

@@ -326,11 +326,17 @@ static void tell_damage(const struct payload *p, const struct merkle_damage *dam
 			"is not what its hash says"},
 		{&p->data, p->data.offset, p->params.data_block_size, STATUS_UNCHECKED,
 			"cannot be checked: the tree block with its hash is bad"},
+		{&p->verity, p->tree_offset, p->params.hash_block_size, STATUS_FAILED,
+			"tree block cannot be read: the disk fails there"},
+		{&p->data, p->data.offset, p->params.data_block_size, STATUS_FAILED,
+			"cannot be read: the disk fails there"},
 	};
 	tell_ranges(&told[0], &damage->bad_tree, report);
 	tell_ranges(&told[1], &damage->unknown_tree, report);
 	tell_ranges(&told[2], &damage->bad_data, report);
 	tell_ranges(&told[3], &damage->unknown_data, report);
+	tell_ranges(&told[4], &damage->unreadable_tree, report);
+	tell_ranges(&told[5], &damage->unreadable_data, report);
 }
 
 void payload_check_tree(

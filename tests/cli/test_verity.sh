@@ -157,7 +157,7 @@ test_all_damage_is_listed() {
 	flip data 4096
 	flip data 1000000
 	flip hash $((4096 + 3 * 4096 + 100))
-	refused 3 '3 bad data blocks, 1 bad tree blocks in hash that leave 128 ' \
+	refused 3 '3 bad data blocks, 1 bad tree blocks in hash; 128 ' \
 		"$cairn" verity verify data hash --root-hash-file=root
 	cat >expected <<-END
 		bad data block 0-1 (offset 0, 8192 bytes)

@@ -16,6 +16,13 @@ with_fault() {
 	FAULT=$fault FAULT_FILE=$file FAULT_FROM=$from LD_PRELOAD=$T/faulty.so "$@"
 }
 
+# fault_between FILE FROM TO COMMAND...: reads of the bytes from FROM to TO fail.
+fault_between() {
+	local file=$1 from=$2 to=$3
+	shift 3
+	with_fault eio "$file" "$from" env FAULT_TO="$to" "$@"
+}
+
 nothing_else() {
 	local found
 	found=$(ls -A | grep -vxE 'out|err|faulty.so' | sort | tr '\n' ' ')
@@ -31,11 +38,9 @@ test_read_errors() {
 	local eio='data: cannot read at offset [0-9]*: Input/output error'
 	for jobs in 1 3; do
 		refused 1 "$eio" with_fault eio data 5000000 "$cairn" verity format data new --jobs=$jobs
-		refused 1 "$eio" with_fault eio data 5000000 "$cairn" verity verify data hash --root-hash-file=root --jobs=$jobs
 		refused 1 "$eio" with_fault eio data 5000000 "$cairn" digest data --jobs=$jobs
 		refused 1 "$eio" with_fault eio data 0 "$cairn" verity format data new --fec-device=new-fec --jobs=$jobs
 	done
-	refused 1 'hash: cannot read at offset' with_fault eio hash 8192 "$cairn" verity verify data hash --root-hash-file=root
 	refused 1 'in-place: cannot read' with_fault eio in-place 5000000 "$cairn" verity format in-place in-place \
 		--data-blocks=2048 --hash-offset=8388608
 	cmp in-place before
@@ -43,11 +48,55 @@ test_read_errors() {
 	cp data damaged
 	refused 1 'fec: cannot read' with_fault eio fec 0 "$cairn" verity repair data hash --fec-device=fec --root-hash-file=root --in-place
 	cmp data damaged
-	refused 1 'data: cannot read' with_fault eio data 5000000 "$cairn" verity repair data hash --fec-device=fec --root-hash-file=root -o new
+	refused 3 'data: damaged beyond repair' with_fault eio data 5000000 "$cairn" verity repair data hash \
+		--fec-device=fec --root-hash-file=root -o new
 	# The same without the fault.
 	expect 0 with_fault none data 0 "$cairn" verity repair data hash --fec-device=fec --root-hash-file=root -o new
 	rm new
 	nothing_else data hash fec root in-place before damaged
+}
+
+# What the disk cannot give does not end a check: all of it is listed, and the rest compared.
+test_unreadable_blocks_are_listed() {
+	noise data 8388608 7
+	expect 0 "$cairn" verity format data hash --fec-device=fec --root-hash-file=root
+	local verify="$cairn verity verify data hash --root-hash-file=root"
+	expect 0 with_fault none data 0 $verify
+	for jobs in 1 3; do
+		refused 1 'data: 828 data blocks cannot be read; all others are good' \
+			with_fault eio data 5000000 $verify --jobs=$jobs
+		[ "$(cat out)" = 'unreadable data block 1220-2047 (offset 4997120, 3391488 bytes)' ]
+		# The top of the tree is its first block, at 4096.
+		refused 1 'data: 0 data blocks cannot be read, 2 tree blocks in hash neither, .* 256 data blocks' \
+			fault_between hash 13000 20000 $verify --jobs=$jobs
+		diff - out <<-END
+			unreadable tree block 2-3 (offset 12288, 8192 bytes)
+			unknown data block 128-383 (offset 524288, 1048576 bytes)
+		END
+	done
+	# One sector of one block, in the middle of what is asked for at once.
+	cp data good
+	refused 1 'data: 1 data blocks cannot be read; all' fault_between data 5000000 5000001 $verify
+	# Other damage beside it is found all the same, and counts more.
+	printf X | dd of=data bs=1 seek=12345 conv=notrunc status=none
+	printf X | dd of=data bs=1 seek=8000000 conv=notrunc status=none
+	refused 3 'data: 2 bad data blocks, 1 blocks that cannot be read$' fault_between data 5000000 5000001 $verify
+	diff - out <<-END
+		bad data block 3 (offset 12288, 4096 bytes)
+		bad data block 1953 (offset 7999488, 4096 bytes)
+		unreadable data block 1220 (offset 4997120, 4096 bytes)
+	END
+	refused 3 'cannot be read' fault_between data 5000000 5000001 $verify --json
+	python3 -c '
+import json
+j = json.load(open("out"))
+assert j["unreadableData"]["ranges"] == [{"first": 1220, "count": 1}]
+assert j["unreadableTree"]["count"] == 0 and j["badData"]["count"] == 2'
+	# And repair makes all three anew.
+	expect 0 fault_between data 5000000 5000001 "$cairn" verity repair data hash --fec-device=fec --root-hash-file=root -o new
+	grep -qP 'repaired data blocks: \t3$' out
+	cmp new good
+	nothing_else data good hash fec root new
 }
 
 test_file_that_shrinks() {
@@ -131,7 +180,7 @@ test_read_only_target() {
 # Threads that get in each other's way are a fault as well.
 test_thread_sanitizer() {
 	local core=$CAIRN_TOP/core name sources=()
-	for name in error buffer file hash hex path progress workers interrupt ranges block_hash sha256 \
+	for name in error buffer file file_salvage hash hex path progress workers interrupt ranges block_hash sha256 \
 		sha256_sha_ni sha256_avx2 merkle merkle_part merkle_build merkle_check verity fsverity gf256 \
 		fec fec_propose rs_decode huge; do
 		[ ! -e "$core/$name.c" ] || sources+=("$core/$name.c")

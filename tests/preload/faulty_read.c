@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For LD_PRELOAD: makes reads of one file go wrong. FAULT_FILE is the file's last
- * component, FAULT_FROM the offset from which on; FAULT says how: eio      the read
- * fails; shrink   the file is cut off there before the first such read; write    a byte
- * at the beginning is written to, then; slow     every read takes 20 ms.
+ * component, FAULT_FROM the offset from which on (up to FAULT_TO, if set); FAULT says
+ * how: eio      the read fails; shrink   the file is cut off there before the first such
+ * read; write    a byte at the beginning is written to, then; slow     every read takes
+ * 20 ms.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -46,11 +47,13 @@ ssize_t pread64(int fd, void *data, size_t size, off_t offset)
 	static ssize_t (*real)(int, void *, size_t, off_t);
 	char path[4096];
 	const char *fault = getenv("FAULT"), *text = getenv("FAULT_FROM");
+	const char *end = getenv("FAULT_TO");
 	off_t from = text ? atoll(text) : 0;
 	if (!real)
 		real = (ssize_t(*)(int, void *, size_t, off_t))dlsym(
 			RTLD_NEXT, "pread64");
-	if (fault && offset + (off_t)size > from && is_meant(fd, path)) {
+	if (fault && offset + (off_t)size > from && (!end || offset < atoll(end)) &&
+		is_meant(fd, path)) {
 		if (!strcmp(fault, "eio")) {
 			errno = EIO;
 			return -1;
