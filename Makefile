@@ -15,6 +15,7 @@ SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2
 LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err libxxhash fuse3
+LIBS     += zlib libzstd liblzma liblz4 libseccomp
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 CFLAGS   ?= $(OPT) -g

@@ -16,6 +16,7 @@ const struct verb *const verbs[] = {
 	&verb_sign,
 	&verb_verity,
 	&verb_inspect,
+	&verb_locate,
 	&verb_verify,
 	&verb_examine,
 	&verb_blob,

@@ -5,11 +5,9 @@
 
 #include "core/hex.h"
 #include "core/progress.h"
+#include "verifier/damage.h"
 #include "verifier/parity.h"
 #include "verifier/probe.h"
-
-/* So many ranges of bad blocks are told one by one; then comes their number. */
-#define MAX_RANGES 10000
 
 /* A signature partition this large is read whole; signature_parse refuses less. */
 #define MAX_SIGNATURE (1u << 20)
@@ -286,59 +284,6 @@ void payload_check_signature(
 
 /* ---- tree -------------------------------------------------------------------------- */
 
-/* Where the ranges of a check are counted from, and what is wrong with them. */
-struct told {
-	const struct place *place;
-	uint64_t offset; /* of block 0 in the image */
-	uint32_t block_size;
-	enum status status;
-	const char *text;
-};
-
-static void tell_ranges(
-	const struct told *told, const struct ranges *ranges, struct report *report)
-{
-	uint64_t left = ranges->blocks;
-	for (size_t i = 0; i < ranges->n_items && i < MAX_RANGES; i++) {
-		const struct range *r = &ranges->items[i];
-		struct place place =
-			part_of(told->place, told->offset + r->first * told->block_size,
-				r->count * told->block_size);
-		place.block = r->first;
-		place.n_blocks = r->count;
-		left -= r->count;
-		report_fault(report, told->status, "tree", &place, "%s", told->text);
-	}
-	if (left)
-		report_fault(report, told->status, "tree", told->place,
-			"and %ju more blocks: %s", (uintmax_t)left, told->text);
-}
-
-static void tell_damage(const struct payload *p, const struct merkle_damage *damage,
-	struct report *report)
-{
-	const struct told told[] = {
-		{&p->verity, p->tree_offset, p->params.hash_block_size, STATUS_CONTENT,
-			"tree block is not what its hash says"},
-		{&p->verity, p->tree_offset, p->params.hash_block_size, STATUS_UNCHECKED,
-			"tree block cannot be checked: the block with its hash is bad"},
-		{&p->data, p->data.offset, p->params.data_block_size, STATUS_CONTENT,
-			"is not what its hash says"},
-		{&p->data, p->data.offset, p->params.data_block_size, STATUS_UNCHECKED,
-			"cannot be checked: the tree block with its hash is bad"},
-		{&p->verity, p->tree_offset, p->params.hash_block_size, STATUS_FAILED,
-			"tree block cannot be read: the disk fails there"},
-		{&p->data, p->data.offset, p->params.data_block_size, STATUS_FAILED,
-			"cannot be read: the disk fails there"},
-	};
-	tell_ranges(&told[0], &damage->bad_tree, report);
-	tell_ranges(&told[1], &damage->unknown_tree, report);
-	tell_ranges(&told[2], &damage->bad_data, report);
-	tell_ranges(&told[3], &damage->unknown_data, report);
-	tell_ranges(&told[4], &damage->unreadable_tree, report);
-	tell_ranges(&told[5], &damage->unreadable_data, report);
-}
-
 void payload_check_tree(
 	const struct payload *p, const struct verify_options *o, struct report *report)
 {
@@ -367,7 +312,7 @@ void payload_check_tree(
 	if (r < 0)
 		report_error(report, "tree", &p->data, p->disk->file->name);
 	else if (r > 0)
-		tell_damage(p, &damage, report);
+		damage_report(p, &damage, report);
 	else
 		report_good(report, "tree", &p->data,
 			"%ju blocks and their tree are what root hash %s says",

@@ -10,6 +10,7 @@ void report_free(struct report *r)
 	for (size_t i = 0; i < r->n_findings; i++) {
 		free((char *)(uintptr_t)r->findings[i].place.area);
 		free(r->findings[i].text);
+		json_object_put(r->findings[i].where);
 	}
 	free(r->findings);
 	*r = (struct report){0};
@@ -73,6 +74,20 @@ void report_fault(struct report *r, enum status status, const char *check,
 	va_start(args, format);
 	add(r, FINDING_FAULT, status, check, place, format, args);
 	va_end(args);
+}
+
+void report_damage(struct report *r, enum status status, const char *check,
+	const struct place *place, json_object *where, const char *format, ...)
+{
+	size_t n = r->n_findings;
+	va_list args;
+	va_start(args, format);
+	add(r, FINDING_FAULT, status, check, place, format, args);
+	va_end(args);
+	if (r->n_findings > n)
+		r->findings[n].where = where;
+	else
+		json_object_put(where);
 }
 
 void report_note(struct report *r, const char *check, const struct place *place,
@@ -190,6 +205,8 @@ static json_object *finding_json(const struct finding *f)
 		json_add_number(o, "blocks", f->place.n_blocks);
 	}
 	json_add_bytes(o, "text", span_of(f->text, strlen(f->text)));
+	if (f->where)
+		json_add(o, "where", json_object_get(f->where));
 	return o;
 }
 

@@ -35,6 +35,8 @@ struct finding {
 	const char *check;  /* a word of docs/verify-json.md; static */
 	struct place place; /* area is owned */
 	char *text;         /* owned */
+	json_object *where; /* owned: what the blocks are for (verifier/locate.h); or
+			       NULL */
 };
 
 /* A zeroed struct is an empty report. */
@@ -61,6 +63,11 @@ void report_note(struct report *r, const char *check, const struct place *place,
 	const char *format, ...) ERROR_PRINTF(4, 5);
 void report_uncovered(struct report *r, const char *check, const struct place *place,
 	const char *format, ...) ERROR_PRINTF(4, 5);
+
+/* A fault that tells, with WHERE (taken; may be NULL), what the place is for. */
+void report_damage(struct report *r, enum status status, const char *check,
+	const struct place *place, json_object *where, const char *format, ...)
+	ERROR_PRINTF(6, 7);
 
 /*
  * A fault with the calling thread's recorded sentence and status (core/error.h). "NAME: "
