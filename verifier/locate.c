@@ -126,6 +126,8 @@ int locator_use(struct locator *l, const struct located *use)
 	int hit = 0;
 	if (u64_add(use->offset, use->size, &end))
 		end = UINT64_MAX;
+	if (use->size == 0)
+		return 0;
 	for (size_t i = first_wanted(l, use->offset);
 		i < l->n_wanted && l->wanted[i].first < end; i++) {
 		const struct range *w = &l->wanted[i];
