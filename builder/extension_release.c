@@ -11,6 +11,7 @@
 #include "builder/tree_build.h"
 #include "core/dps.h"
 #include "core/path.h"
+#include "initrd/compose/anchors.h"
 
 #define PREFIX   "extension-release."
 #define TEXT_MAX ((size_t)64 << 10)
@@ -71,11 +72,11 @@ static bool is_scope(const char *text)
 	}
 }
 
-/* A number as PID 1 reads it: 32 bits, no leading zero. */
+/* A number as it is read at run time, without leading zeros. */
 static bool is_epoch(const char *text)
 {
 	return strlen(text) <= 10 && (text[0] != '0' || !text[1]) &&
-	       strtoull(text, NULL, 10) <= UINT32_MAX;
+	       strtoul(text, NULL, 10) <= ANCHORS_EPOCH_MAX;
 }
 
 static bool means_something(int field, const char *text)

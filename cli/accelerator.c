@@ -106,7 +106,8 @@ static int probe(const struct file *kernel)
 	AUTO_FILE initrd = FILE_CLOSED;
 	AUTO_QEMU q = {0};
 	int r = make_initrd(&initrd);
-	const struct machine m = {.kernel = kernel,
+	const struct machine m = {.tpm = -1,
+		.kernel = kernel,
 		.initrd = &initrd,
 		.accel = ACCEL_KVM,
 		.cmdline = "console=ttyS0 panic=-1 quiet",

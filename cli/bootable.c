@@ -3,12 +3,17 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "builder/uki.h"
 #include "core/dps.h"
 #include "core/fat.h"
 #include "core/gpt.h"
+#include "core/path.h"
 #include "core/pe.h"
+#include "core/process.h"
 
 #define UKI_LIMIT ((size_t)1 << 30)
 
@@ -116,27 +121,44 @@ static const struct gpt_partition *find_esp(const struct gpt *gpt)
 	return NULL;
 }
 
-int bootable_from_image(struct bootable *b, const struct file *f)
+/* Returns 0, or 1 if the image has no EFI system partition. */
+static int read_uki(const struct file *f, struct buffer *uki, struct buffer *origin)
 {
 	AUTO_GPT gpt = {0};
-	BUFFER uki = {0};
 	struct fat fat;
 	struct fat_entry entry;
-	*b = BOOTABLE_EMPTY;
 	int r = gpt_read_file(f, 0, &gpt);
 	if (r < 0)
 		return r;
 	const struct gpt_partition *esp = find_esp(&gpt);
 	if (!esp)
 		return 1;
-	r = buffer_printf(&b->origin, "%s", f->name);
+	r = buffer_printf(origin, "%s", f->name);
 	if (r == 0)
 		r = fat_open(&fat, f, esp->offset, esp->size);
 	if (r == 0)
-		r = choose(&fat, &entry, &b->origin);
+		r = choose(&fat, &entry, origin);
+	return r < 0 ? r : fat_read(&fat, &entry, UKI_LIMIT, uki);
+}
+
+int bootable_from_image(struct bootable *b, const struct file *f)
+{
+	BUFFER uki = {0};
+	*b = BOOTABLE_EMPTY;
+	int r = read_uki(f, &uki, &b->origin);
+	return r ? r : from_bytes(b, buffer_span(&uki));
+}
+
+int bootable_pcr11(const struct file *f, uint8_t pcr[32])
+{
+	BUFFER uki = {0}, origin = {0};
+	struct pe pe;
+	int r = read_uki(f, &uki, &origin);
+	if (r > 0)
+		r = error_format("%s: has no EFI system partition", f->name);
 	if (r == 0)
-		r = fat_read(&fat, &entry, UKI_LIMIT, &uki);
-	return r < 0 ? r : from_bytes(b, buffer_span(&uki));
+		r = pe_parse(&pe, buffer_span(&uki), buffer_text(&origin));
+	return r < 0 ? r : uki_pcr11(&pe, pcr);
 }
 
 int bootable_from_uki(struct bootable *b, const char *path)
@@ -147,4 +169,73 @@ int bootable_from_uki(struct bootable *b, const char *path)
 	if (r == 0)
 		r = file_slurp(path, UKI_LIMIT, &uki);
 	return r < 0 ? r : from_bytes(b, buffer_span(&uki));
+}
+
+/* The raw contents of a qcow2 image, in a file without a name. */
+static int unpack_qcow2(const struct file *f, uint64_t size, struct file *raw)
+{
+	char from[32], to[32];
+	int fds[2];
+	if (size > (uint64_t)1 << 44)
+		return error_format("%s: a virtual size of %ju bytes is absurd", f->name,
+			(uintmax_t)size);
+	int r = file_scratch(raw, "/var/tmp/cairn");
+	if (r == 0 && ftruncate(raw->fd, (off_t)size) < 0)
+		r = error_errno("%s: cannot unpack it into /var/tmp", f->name);
+	if (r < 0)
+		return r;
+	raw->size = size;
+	fds[0] = f->fd;
+	fds[1] = raw->fd;
+	snprintf(from, sizeof from, "/proc/self/fd/%d", fds[0]);
+	snprintf(to, sizeof to, "/proc/self/fd/%d", fds[1]);
+	const char *const argv[] = {
+		"qemu-img", "convert", "-n", "-f", "qcow2", "-O", "raw", from, to, NULL};
+	struct process p = {.argv = argv,
+		.keep_fds = fds,
+		.n_keep_fds = 2,
+		.stdin_fd = -1,
+		.stdout_fd = -1};
+	r = process_run(&p, NULL);
+	free(raw->name);
+	if (!(raw->name = strdup(f->name)) && r == 0)
+		r = error_memory();
+	return r < 0 ? error_context(r, "%s", f->name) : 0;
+}
+
+/* The UKI that lies beside the image, where the image itself has none. */
+static int find_beside(struct bootable *b, const char *image)
+{
+	BUFFER path = {0};
+	const char *dot = strrchr(path_base(image), '.');
+	int stem = dot ? (int)(dot - image) : (int)strlen(image);
+	int r = buffer_printf(&path, "%.*s.efi", stem, image);
+	if (r < 0)
+		return r;
+	if (access(buffer_text(&path), F_OK))
+		return error_format("%s: has no EFI system partition, and there is no %s",
+			image, buffer_text(&path));
+	return bootable_from_uki(b, buffer_text(&path));
+}
+
+static int load_files(struct bootable *b, const struct bootable_source *s)
+{
+	*b = BOOTABLE_EMPTY;
+	int r = file_open(&b->kernel, s->kernel);
+	if (r == 0 && s->initrd)
+		r = file_open(&b->initrd, s->initrd);
+	return r < 0 ? r : buffer_printf(&b->origin, "%s", s->kernel);
+}
+
+int bootable_load(struct bootable *b, const struct bootable_source *s)
+{
+	AUTO_FILE raw = FILE_CLOSED;
+	if (s->kernel)
+		return load_files(b, s);
+	if (s->uki)
+		return bootable_from_uki(b, s->uki);
+	int r = s->qcow2 ? unpack_qcow2(s->image, s->size, &raw) : 0;
+	if (r == 0)
+		r = bootable_from_image(b, s->qcow2 ? &raw : s->image);
+	return r > 0 ? find_beside(b, s->path) : r;
 }

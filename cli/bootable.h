@@ -15,6 +15,25 @@ struct bootable {
 #define BOOTABLE_EMPTY ((struct bootable){.kernel = FILE_CLOSED, .initrd = FILE_CLOSED})
 #define AUTO_BOOTABLE  __attribute__((cleanup(bootable_free))) struct bootable
 
+/* Where to take it from: the first of KERNEL, UKI, IMAGE that is there. */
+struct bootable_source {
+	const char *path;         /* of the image */
+	const struct file *image; /* open */
+	bool qcow2;               /* its format; then SIZE is what it unpacks to, bytes */
+	uint64_t size;
+	const char *kernel, *initrd; /* files; NULL: none */
+	const char *uki;             /* a file; NULL: the image's own */
+};
+
+/*
+ * From SOURCE; an image without an EFI system partition may have the UKI in a file beside
+ * it, "os.efi" for "os.raw".
+ */
+int bootable_load(struct bootable *b, const struct bootable_source *source);
+
+/* The PCR 11 that the UKI of the disk image F gives when it boots, and nothing else. */
+int bootable_pcr11(const struct file *f, uint8_t pcr[32]);
+
 /*
  * From the EFI system partition of the disk image F: the UKI in /EFI/Linux whose name is
  * the highest version (boot counters left aside), as the boot loader would choose, else

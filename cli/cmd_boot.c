@@ -1,32 +1,13 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
-#include <fcntl.h>
 #include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "cli/accelerator.h"
 #include "cli/arguments.h"
-#include "cli/bootable.h"
-#include "cli/console.h"
-#include "cli/qemu.h"
+#include "cli/boot_run.h"
 #include "cli/verb.h"
-#include "core/path.h"
-#include "core/process.h"
 #include "core/progress.h"
-
-enum { EXPECT_TIMEOUT = 300 }; /* seconds, where a line is expected and nothing is said */
-
-struct options {
-	const char *image, *kernel, *initrd, *uki, *expect, *accel;
-	struct buffer append; /* all of them, with spaces between */
-	unsigned memory, n_cpus;
-	unsigned timeout; /* seconds; 0: none given */
-	bool uefi, snapshot, dry_run;
-};
 
 enum {
 	UEFI = 256,
@@ -39,7 +20,11 @@ enum {
 	INITRD,
 	UKI,
 	SMP,
-	ACCEL
+	ACCEL,
+	EXTENSION,
+	SECURE_BOOT,
+	TPM,
+	COLLECT
 };
 
 static const struct option long_options[] = {
@@ -54,6 +39,10 @@ static const struct option long_options[] = {
 	{"kernel", required_argument, NULL, KERNEL},
 	{"initrd", required_argument, NULL, INITRD},
 	{"uki", required_argument, NULL, UKI},
+	{"extension", required_argument, NULL, EXTENSION},
+	{"secure-boot", required_argument, NULL, SECURE_BOOT},
+	{"tpm", no_argument, NULL, TPM},
+	{"collect", required_argument, NULL, COLLECT},
 	{"dry-run", no_argument, NULL, DRY_RUN},
 	{"quiet", no_argument, NULL, 'q'},
 	{0},
@@ -67,7 +56,36 @@ static int parse_number(const char *option, unsigned limit, unsigned *n)
 	return r;
 }
 
-static int parse_option(struct options *o, int option, char **argv)
+static int add_extension(struct boot_options *o, const char *path)
+{
+	if (o->n_extensions == QEMU_MAX_EXTENSIONS)
+		return error_usage("boot: at most %d extensions", QEMU_MAX_EXTENSIONS);
+	o->extensions[o->n_extensions++] = path;
+	return 0;
+}
+
+/* What the machine has besides its disk. */
+static int parse_part(struct boot_options *o, int option, char **argv)
+{
+	switch (option) {
+	case EXTENSION:
+		return add_extension(o, optarg);
+	case SECURE_BOOT:
+		o->secure_boot = optarg;
+		o->uefi = true;
+		return 0;
+	case TPM:
+		o->tpm = true;
+		return 0;
+	case COLLECT:
+		o->collect = optarg;
+		return 0;
+	default:
+		return argument_unknown(option, argv);
+	}
+}
+
+static int parse_option(struct boot_options *o, int option, char **argv)
 {
 	switch (option) {
 	case APPEND:
@@ -107,19 +125,19 @@ static int parse_option(struct options *o, int option, char **argv)
 		o->accel = optarg;
 		return 0;
 	default:
-		return argument_unknown(option, argv);
+		return parse_part(o, option, argv);
 	}
 }
 
-static int check_options(const struct options *o)
+static int check_options(const struct boot_options *o)
 {
 	if (strcmp(o->accel, "auto") && strcmp(o->accel, "kvm") &&
 		strcmp(o->accel, "tcg"))
 		return error_usage("boot: --accel %s: it is auto, kvm or tcg", o->accel);
 	if (o->uefi && (o->append.size || o->kernel || o->initrd || o->uki))
-		return error_usage(
-			"boot: with --uefi the image's own boot loader chooses: "
-			"--append, --kernel, --initrd and --uki do not apply");
+		return error_usage("boot: with --uefi or --secure-boot the image's own "
+				   "boot loader chooses: "
+				   "--append, --kernel, --initrd and --uki do not apply");
 	if (o->uki && o->kernel)
 		return error_usage("boot: --uki and --kernel exclude each other");
 	if (o->initrd && !o->kernel)
@@ -127,9 +145,9 @@ static int check_options(const struct options *o)
 	return 0;
 }
 
-static int parse(struct options *o, int argc, char **argv)
+static int parse(struct boot_options *o, int argc, char **argv)
 {
-	*o = (struct options){.accel = "auto", .memory = 1024};
+	*o = (struct boot_options){.accel = "auto", .memory = 1024};
 	int option, r = 0;
 	optind = 0;
 	opterr = 0;
@@ -144,195 +162,7 @@ static int parse(struct options *o, int argc, char **argv)
 	return check_options(o);
 }
 
-/* The raw contents of a qcow2 image, in a file without a name. */
-static int unpack_qcow2(const struct file *f, uint64_t size, struct file *raw)
-{
-	char from[32], to[32];
-	int fds[2];
-	if (size > (uint64_t)1 << 44)
-		return error_format("%s: a virtual size of %ju bytes is absurd", f->name,
-			(uintmax_t)size);
-	int r = file_scratch(raw, "/var/tmp/cairn");
-	if (r == 0 && ftruncate(raw->fd, (off_t)size) < 0)
-		r = error_errno("%s: cannot unpack it into /var/tmp", f->name);
-	if (r < 0)
-		return r;
-	raw->size = size;
-	fds[0] = f->fd;
-	fds[1] = raw->fd;
-	snprintf(from, sizeof from, "/proc/self/fd/%d", fds[0]);
-	snprintf(to, sizeof to, "/proc/self/fd/%d", fds[1]);
-	const char *const argv[] = {
-		"qemu-img", "convert", "-n", "-f", "qcow2", "-O", "raw", from, to, NULL};
-	struct process p = {.argv = argv,
-		.keep_fds = fds,
-		.n_keep_fds = 2,
-		.stdin_fd = -1,
-		.stdout_fd = -1};
-	r = process_run(&p, NULL);
-	free(raw->name);
-	if (!(raw->name = strdup(f->name)) && r == 0)
-		r = error_memory();
-	return r < 0 ? error_context(r, "%s", f->name) : 0;
-}
-
-/* The UKI that lies beside the image, where the image itself has none. */
-static int find_beside(struct bootable *b, const char *image)
-{
-	BUFFER path = {0};
-	const char *dot = strrchr(path_base(image), '.');
-	int stem = dot ? (int)(dot - image) : (int)strlen(image);
-	int r = buffer_printf(&path, "%.*s.efi", stem, image);
-	if (r < 0)
-		return r;
-	if (access(buffer_text(&path), F_OK))
-		return error_format("%s: has no EFI system partition, and there is no %s",
-			image, buffer_text(&path));
-	return bootable_from_uki(b, buffer_text(&path));
-}
-
-static int load_files(struct bootable *b, const struct options *o)
-{
-	*b = BOOTABLE_EMPTY;
-	int r = file_open(&b->kernel, o->kernel);
-	if (r == 0 && o->initrd)
-		r = file_open(&b->initrd, o->initrd);
-	return r < 0 ? r : buffer_printf(&b->origin, "%s", o->kernel);
-}
-
-/* Kernel, initrd and command line for a direct boot. */
-static int load(struct bootable *b, const struct options *o, const struct file *image,
-	bool qcow2, uint64_t size)
-{
-	AUTO_FILE raw = FILE_CLOSED;
-	if (o->kernel)
-		return load_files(b, o);
-	if (o->uki)
-		return bootable_from_uki(b, o->uki);
-	int r = qcow2 ? unpack_qcow2(image, size, &raw) : 0;
-	if (r == 0)
-		r = bootable_from_image(b, qcow2 ? &raw : image);
-	return r > 0 ? find_beside(b, o->image) : r;
-}
-
-/* True if the command line has a word that begins with NAME=. */
-static bool has_word(const char *cmdline, const char *name)
-{
-	size_t size = strlen(name);
-	for (const char *p = cmdline; (p = strstr(p, name)); p += size)
-		if ((p == cmdline || p[-1] == ' ') && p[size] == '=')
-			return true;
-	return false;
-}
-
-/*
- * Without a console on the serial line nobody sees anything, and a panic would hang. An
- * emulator that waits for a busy host's processor fails the kernel's test of its timer.
- */
-static int complete_cmdline(
-	struct buffer *cmdline, const struct buffer *append, enum accel accel)
-{
-	int r = 0;
-	if (append->size)
-		r = buffer_printf(
-			cmdline, "%s%s", cmdline->size ? " " : "", buffer_text(append));
-	if (r == 0 && !has_word(buffer_text(cmdline), "console"))
-		r = buffer_printf(cmdline, "%sconsole=ttyS0", cmdline->size ? " " : "");
-	if (r == 0 && !has_word(buffer_text(cmdline), "panic"))
-		r = buffer_printf(cmdline, " panic=-1");
-	if (r == 0 && accel == ACCEL_TCG)
-		r = buffer_printf(cmdline, " no_timer_check");
-	return r;
-}
-
-static int choose_accel(
-	const struct options *o, const struct file *kernel, enum accel *accel)
-{
-	*accel = strcmp(o->accel, "kvm") ? ACCEL_TCG : ACCEL_KVM;
-	return strcmp(o->accel, "auto") || o->dry_run ? 0
-						      : accelerator_choose(kernel, accel);
-}
-
-static int print_line(const struct machine *m)
-{
-	AUTO_QEMU q = {0};
-	BUFFER text = {0};
-	int r = qemu_prepare(m, true, &q);
-	if (r == 0)
-		r = qemu_quote(&q, &text);
-	if (r == 0)
-		puts(buffer_text(&text));
-	return r;
-}
-
-/* Starts the machine and stays with its serial line. */
-static int run_machine(
-	const struct machine *m, const struct options *o, const regex_t *regex)
-{
-	AUTO_QEMU q = {0};
-	int ends[2] = {-1, -1};
-	int r = qemu_prepare(m, false, &q);
-	if (r == 0 && !o->expect && pipe2(ends, O_CLOEXEC) < 0)
-		r = error_errno("pipe");
-	struct process p = {.argv = (const char *const *)q.argv,
-		.keep_fds = q.fds,
-		.n_keep_fds = q.n_fds,
-		.stdin_fd = ends[0],
-		.stdout_fd = -1};
-	struct child child = {.pidfd = -1, .output = -1, .errors = -1};
-	if (r == 0)
-		r = process_start(&p, &child);
-	if (ends[0] >= 0)
-		close(ends[0]);
-	unsigned seconds = o->timeout || !o->expect ? o->timeout : EXPECT_TIMEOUT;
-	struct console c = {.guest = &child,
-		.name = o->image,
-		.input = ends[1],
-		.expect = o->expect ? regex : NULL,
-		.pattern = o->expect,
-		.timeout_ms = seconds ? (int)seconds * 1000 : -1};
-	if (r == 0 && ends[1] >= 0 && isatty(0))
-		progress_note("%s: Ctrl-] ends the machine", o->image);
-	if (r == 0)
-		r = console_run(&c);
-	if (ends[1] >= 0)
-		close(ends[1]);
-	return r;
-}
-
-static int boot(const struct options *o, const regex_t *regex)
-{
-	AUTO_FILE image = FILE_CLOSED;
-	AUTO_BOOTABLE b = BOOTABLE_EMPTY;
-	uint64_t size = 0;
-	int r = file_open_image(&image, o->image, O_RDONLY);
-	int qcow2 = r < 0 ? r : qemu_check_qcow2(&image, &size);
-	if (qcow2 < 0)
-		return qcow2;
-	struct machine m = {.image = &image,
-		.qcow2 = qcow2 > 0,
-		.memory = o->memory,
-		.n_cpus = o->n_cpus,
-		.snapshot = o->snapshot || o->uefi};
-	if (!o->uefi) {
-		r = load(&b, o, &image, m.qcow2, size);
-		m.kernel = &b.kernel;
-		m.initrd = b.initrd.name ? &b.initrd : NULL;
-	}
-	if (r == 0)
-		r = choose_accel(o, m.kernel, &m.accel);
-	if (r == 0 && !o->uefi)
-		r = complete_cmdline(&b.cmdline, &o->append, m.accel);
-	m.cmdline = buffer_text(&b.cmdline);
-	/* QEMU 7.2's TCG now and then misses code that another processor patched. */
-	if (m.n_cpus == 0)
-		m.n_cpus = m.accel == ACCEL_KVM ? 2 : 1;
-	if (r == 0)
-		r = o->dry_run ? print_line(&m) : run_machine(&m, o, regex);
-	return r;
-}
-
-static int boot_expecting(const struct options *o)
+static int boot_expecting(const struct boot_options *o)
 {
 	regex_t regex;
 	int bad = o->expect ? regcomp(&regex, o->expect, REG_EXTENDED | REG_NOSUB) : 0;
@@ -341,7 +171,7 @@ static int boot_expecting(const struct options *o)
 		regerror(bad, &regex, why, sizeof why);
 		return error_usage("boot: --expect %s: %s", o->expect, why);
 	}
-	int r = boot(o, &regex);
+	int r = boot_run(o, &regex);
 	if (o->expect)
 		regfree(&regex);
 	return r;
@@ -349,7 +179,7 @@ static int boot_expecting(const struct options *o)
 
 static int run(int argc, char **argv)
 {
-	struct options o;
+	struct boot_options o;
 	int r = parse(&o, argc, argv);
 	if (r == 0)
 		r = boot_expecting(&o);
@@ -379,6 +209,14 @@ const struct verb verb_boot = {
 		 "loader;\n"
 		 "                     implies --snapshot, as the loader counts boots on "
 		 "the disk\n"
+		 "  --secure-boot CERT  the same with Secure Boot, CERT being the "
+		 "firmware's only key\n"
+		 "  --tpm              with an emulated TPM; PCR 11 is printed at the "
+		 "end\n"
+		 "  --extension FILE   one more disk, read-only; may be given again\n"
+		 "  --collect FILE     a disk for the guest to write a tar archive to, "
+		 "which becomes\n"
+		 "                     FILE (see cairn-boot(1))\n"
 		 "  --append WORDS     add to the command line; may be given again\n"
 		 "  --expect REGEX     succeed as soon as the guest says a line that "
 		 "matches this\n"
@@ -400,5 +238,5 @@ const struct verb verb_boot = {
 		 "\n"
 		 "Status: 0 the line was seen, or the guest powered off; 1 it did not "
 		 "get there\n"
-		 "or its kernel panicked; 9 time-out.\n",
+		 "or its kernel panicked; 4 Secure Boot refused the image; 9 time-out.\n",
 };

@@ -15,6 +15,10 @@
 #define QUIT_KEY   0x1d   /* Ctrl-] */
 #define PANIC      "Kernel panic - not syncing: "
 
+/* What OVMF says when an image is not signed by a key it knows, and when it gives up. */
+#define DENIED  "Access Denied"
+#define NOTHING "No bootable option"
+
 /* Where the scanner is: terminals' escape sequences are no text. */
 enum escape {
 	PLAIN,
@@ -27,9 +31,11 @@ struct state {
 	struct buffer line; /* the current one, without escape sequences */
 	enum escape escape;
 	bool seen, typed_quit, input_open;
-	char panic[120]; /* why the guest's kernel panicked, "" if it did not */
-	int signals;     /* signalfd */
-	int signaled;    /* the signal that came, or 0 */
+	bool denied, nothing; /* by firmware */
+	bool in_line;         /* what was passed on does not end with a newline */
+	char panic[120];      /* why the guest's kernel panicked, "" if it did not */
+	int signals;          /* signalfd */
+	int signaled;         /* the signal that came, or 0 */
 	int64_t deadline;
 	bool raw;
 	struct termios saved;
@@ -48,6 +54,9 @@ static void search(struct state *s)
 	const struct console *c = s->console;
 	if (c->expect && regexec(c->expect, buffer_text(&s->line), 0, NULL, 0) == 0)
 		s->seen = true;
+	s->denied = s->denied || (c->firmware && strstr(buffer_text(&s->line), DENIED));
+	s->nothing =
+		s->nothing || (c->firmware && strstr(buffer_text(&s->line), NOTHING));
 	const char *panic = strstr(buffer_text(&s->line), PANIC);
 	if (panic)
 		snprintf(s->panic, sizeof s->panic, "%s", panic + strlen(PANIC));
@@ -97,6 +106,7 @@ static int pass_output(struct state *s)
 	if (n == 0)
 		return 1;
 	int r = write_all(1, "standard output", bytes, (size_t)n);
+	s->in_line = bytes[n - 1] != '\n';
 	for (ssize_t i = 0; r == 0 && i < n; i++)
 		r = scan_byte(s, bytes[i]);
 	if (r == 0)
@@ -160,6 +170,12 @@ static int turn(struct state *s)
 		r = pass_input(s);
 	if (r == 0 && (s->seen || s->signaled || s->typed_quit))
 		return 1;
+	if (r == 0 && s->nothing && s->denied)
+		return error_set(STATUS_TRUST, EKEYREJECTED,
+			"%s: Secure Boot does not let it start", s->console->name);
+	if (r == 0 && s->nothing)
+		return error_set(STATUS_FAILED, ENOENT,
+			"%s: the firmware found nothing to boot", s->console->name);
 	if (r == 0 && s->deadline >= 0 && now_ms() >= s->deadline)
 		return error_set(STATUS_TIMEOUT, ETIMEDOUT, "%s: %s%s%s within %d s",
 			s->console->name,
@@ -227,6 +243,9 @@ int console_run(struct console *c)
 		    : s.seen || s.typed_quit ? 0
 					     : judge(&s);
 	process_kill(c->guest);
+	if (s.in_line && write_all(1, "standard output", (const uint8_t *)"\n", 1) < 0 &&
+		r == 0)
+		r = -EIO;
 	give_back(&s);
 	return r;
 }

@@ -17,6 +17,7 @@ struct console {
 	int input;           /* the guest's serial input, written here; -1: none */
 	const regex_t *expect; /* NULL: wait for the guest's end */
 	const char *pattern;   /* the text of it, for messages */
+	bool firmware;         /* it may say that it found nothing to boot */
 	int timeout_ms;        /* -1: none */
 };
 
@@ -27,7 +28,8 @@ struct console {
  *   0        the line was seen; or none was asked for, and the guest powered off or was
  *            ended by Ctrl-];
  *   128 + N  signal N came;
- *   negative STATUS_FAILED: it ended without that line, or panicked; STATUS_TIMEOUT.
+ *   negative STATUS_FAILED: it ended without that line, panicked, or found nothing to
+ *            boot; STATUS_TRUST: because Secure Boot refused it; STATUS_TIMEOUT.
  */
 int console_run(struct console *c);
 

@@ -1,14 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/qemu.h"
 
-#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-#include "core/path.h"
+#include "cli/collect.h"
 
 #define QEMU "qemu-system-x86_64"
 
@@ -87,31 +85,69 @@ static int add_kernel(const struct machine *m, bool names, struct qemu *q)
 	return r < 0 ? r : add_words(q, words);
 }
 
-/* Debian's OVMF; the variables are written into a copy that vanishes. */
-static int add_firmware(struct qemu *q)
+/* What the guest may not touch is read-only; it holds what is told apart by SERIAL. */
+static int add_space(const struct file *f, bool names, bool writable, const char *serial,
+	struct qemu *q)
 {
-	static const char *const directories[] = {
-		"/usr/share/OVMF", "/usr/share/edk2/x64"};
-	for (size_t i = 0; i < sizeof directories / sizeof *directories; i++) {
-		char code[128], vars[128];
-		snprintf(code, sizeof code, "%s/OVMF_CODE_4M.fd", directories[i]);
-		snprintf(vars, sizeof vars, "%s/OVMF_VARS_4M.fd", directories[i]);
-		if (access(code, R_OK) || access(vars, R_OK))
-			continue;
-		int r = add(q, "-drive");
-		if (r == 0)
-			r = add(q, "if=pflash,unit=0,format=raw,readonly=on,file=%s",
-				code);
-		if (r == 0)
-			r = add(q, "-drive");
-		return r < 0 ? r
-			     : add(q, "if=pflash,unit=1,format=raw,snapshot=on,file=%s",
-				       vars);
+	BUFFER path = {0};
+	int r = reach(q, f, names, true, &path);
+	if (r == 0)
+		r = add(q, "-drive");
+	if (r == 0)
+		r = add(q, "if=none,id=%s,format=raw%s,file=%s", serial,
+			writable ? "" : ",readonly=on", buffer_text(&path));
+	if (r == 0)
+		r = add(q, "-device");
+	return r < 0 ? r : add(q, "virtio-blk-pci,drive=%s,serial=%s", serial, serial);
+}
+
+static int add_spaces(const struct machine *m, bool names, struct qemu *q)
+{
+	char serial[40];
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < m->n_extensions; i++) {
+		snprintf(serial, sizeof serial, QEMU_EXTENSION_SERIAL "%zu", i);
+		r = add_space(&m->extensions[i], names, false, serial, q);
 	}
-	return error_set(STATUS_FAILED, ENOENT,
-		"%s/OVMF_CODE_4M.fd: UEFI firmware is needed and was not found (package "
-		"ovmf)",
-		directories[0]);
+	if (r == 0 && m->collect)
+		r = add_space(m->collect, names, true, COLLECT_SERIAL, q);
+	return r;
+}
+
+/* The variables are written into a copy that vanishes. */
+static int add_firmware(const struct firmware *f, bool names, struct qemu *q)
+{
+	/* With Secure Boot only the firmware itself, in system management mode, may. */
+	static const char *const secure[] = {"-global",
+		"driver=cfi.pflash01,property=secure,value=on", "-global",
+		"ICH9-LPC.disable_s3=1", NULL};
+	BUFFER vars = {0};
+	int r = f->secure ? add_words(q, secure) : 0;
+	if (r == 0)
+		r = reach(q, &f->vars, names, true, &vars);
+	if (r == 0)
+		r = add(q, "-drive");
+	if (r == 0)
+		r = add(q, "if=pflash,unit=0,format=raw,readonly=on,file=%s", f->code);
+	if (r == 0)
+		r = add(q, "-drive");
+	return r < 0 ? r
+		     : add(q, "if=pflash,unit=1,format=raw,snapshot=on,file=%s",
+			       buffer_text(&vars));
+}
+
+static int add_tpm(int socket, bool names, struct qemu *q)
+{
+	static const char *const words[] = {"-tpmdev", "emulator,id=tpm0,chardev=tpm",
+		"-device", "tpm-tis,tpmdev=tpm0", NULL};
+	int r = add(q, "-chardev");
+	if (r == 0 && names)
+		r = add(q, "socket,id=tpm,path=swtpm.socket");
+	else if (r == 0)
+		r = add(q, "socket,id=tpm,fd=%d", socket);
+	if (!names)
+		q->fds[q->n_fds++] = socket;
+	return r < 0 ? r : add_words(q, words);
 }
 
 int qemu_prepare(const struct machine *m, bool names, struct qemu *q)
@@ -120,7 +156,8 @@ int qemu_prepare(const struct machine *m, bool names, struct qemu *q)
 	bool kvm = m->accel == ACCEL_KVM;
 	/* QEMU parses what the guest wrote onto its disk: it gets no rights it can spare.
 	 */
-	const char *const words[] = {QEMU, "-M", "q35", "-accel",
+	bool secure = !m->kernel && m->firmware->secure;
+	const char *const words[] = {QEMU, "-M", secure ? "q35,smm=on" : "q35", "-accel",
 		kvm ? "kvm" : "tcg,thread=multi", "-cpu", kvm ? "host" : TCG_CPU,
 		"-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
 		"-sandbox", "on,obsolete=deny,elevateprivileges=deny,spawn=deny",
@@ -136,9 +173,14 @@ int qemu_prepare(const struct machine *m, bool names, struct qemu *q)
 	if (r == 0)
 		r = add(q, "%u", m->memory);
 	if (r == 0)
-		r = m->kernel ? add_kernel(m, names, q) : add_firmware(q);
+		r = m->kernel ? add_kernel(m, names, q)
+			      : add_firmware(m->firmware, names, q);
 	if (r == 0 && m->image)
 		r = add_disk(m, names, q);
+	if (r == 0)
+		r = add_spaces(m, names, q);
+	if (r == 0 && m->tpm >= 0)
+		r = add_tpm(m->tpm, names, q);
 	if (r < 0)
 		qemu_free(q);
 	return r;

@@ -59,6 +59,15 @@ test_options() {
 	grep -q -- '-accel kvm .*snapshot=on,file=.*/disk.raw' "$T/out"
 	expect 0 $cairn boot --uefi --dry-run disk.raw
 	grep -q -- 'unit=0,format=raw,readonly=on,.*unit=1,format=raw,snapshot=on' "$T/out"
+	cp disk.raw 'a,b.raw'
+	expect 0 $cairn $(small hang --dry-run --tpm --extension disk.raw) --extension a,b.raw \
+		--collect "$T/files.tar"
+	grep -q -- 'readonly=on,file=disk.raw -device virtio-blk-pci,drive=cairn-extension-0,serial=' out
+	grep -q -- 'readonly=on,file=a,,b.raw -device virtio-blk-pci,drive=cairn-extension-1,serial=' out
+	grep -q -- 'id=cairn-collect,format=raw,file=.*/files.tar.* emulator,id=tpm0' out
+	[ ! -e files.tar ] || fail "a dry run leaves a file"
+	refused 1 'missing.raw: cannot open' $cairn $(small hang --dry-run --extension missing.raw)
+	refused 1 'disk.raw: .*exists' $cairn $(small hang --dry-run --collect disk.raw)
 	refused 2 'one IMAGE' $cairn boot
 	refused 2 'one IMAGE' $cairn boot disk.raw disk.raw
 	refused 2 '--frobnicate is not known' $cairn boot --frobnicate disk.raw
@@ -121,6 +130,46 @@ test_qcow2_may_not_name_other_files() {
 	refused 5 'data.qcow2: offset 72: .*data file' $cairn boot $options data.qcow2
 }
 
+test_secure_boot_wants_a_certificate_for_images() {
+	disk
+	"$cairn" key new keys --quiet
+	"$cairn" key new keys --purpose sysext --quiet
+	expect 0 $cairn boot --secure-boot keys/root.crt --dry-run disk.raw
+	grep -q -- '-M q35,smm=on .*property=secure,value=on .*secboot.fd' out
+	# DER is as good.
+	openssl x509 -in keys/root.crt -outform der -out der.crt
+	expect 0 $cairn boot --secure-boot der.crt --dry-run disk.raw
+	refused 4 'for sysext, not for root' $cairn boot --secure-boot keys/sysext.crt --dry-run disk.raw
+	refused 5 'disk.raw: ' $cairn boot --secure-boot disk.raw --dry-run disk.raw
+}
+
+# Programs that are not there are named, with their package.
+test_missing_programs() {
+	disk
+	"$cairn" key new keys --quiet
+	mkdir bin
+	local program
+	for program in virt-fw-vars swtpm; do
+		printf '#!/bin/sh\necho "no such thing" >&2\nexit 127\n' >bin/$program
+		chmod 755 bin/$program
+	done
+	export CAIRN_TOOLS=$PWD/bin
+	refused 1 'needs virt-fw-vars \(package python3-virt-firmware\)' \
+		$cairn boot --secure-boot keys/root.crt --dry-run disk.raw
+	rm bin/virt-fw-vars
+	expect 0 $cairn boot --secure-boot keys/root.crt --dry-run disk.raw
+	refused 1 '--tpm: swtpm: failed with status 127: no such thing' $cairn $(small hang --timeout 60 --tpm)
+}
+
+# A guest that ends without having written anything for us.
+test_nothing_was_collected() {
+	disk
+	expect 1 $cairn $(small halt --timeout 120 --collect $T/files.tar --tpm)
+	grep -q 'files.tar: the guest wrote nothing' err || fail "$(cat err)"
+	grep -Eqx 'PCR 11: 0{64}' out
+	[ ! -e files.tar ] && [ -z "$(find . -name '.cairn-*')" ]
+}
+
 test_the_line_decides() {
 	disk
 	expect 0 $cairn $(small hang --timeout 120 --expect '^guest:.up$')
@@ -156,20 +205,24 @@ test_the_image_is_never_written() {
 test_a_signal_ends_all() {
 	disk
 	: >out
-	$cairn $(small hang --timeout 120) >out 2>err &
-	local pid=$! child n
+	$cairn $(small hang --timeout 120 --tpm --collect $T/files.tar) >out 2>err &
+	local pid=$! children child n
 	for n in $(seq 600); do
 		grep -q 'guest:' out && break
 		sleep 0.2
 	done
-	child=$(pgrep -P $pid)
+	children=$(pgrep -P $pid)
+	[ "$(wc -w <<<"$children")" = 2 ] || fail "not QEMU and swtpm: $children"
 	kill -TERM $pid
 	wait $pid && fail "it ended well" || [ $? = 143 ]
-	for n in $(seq 50); do
-		[ -e "/proc/$child" ] || return 0
-		sleep 0.1
+	for child in $children; do
+		for n in $(seq 50); do
+			[ -e "/proc/$child" ] || continue 2
+			sleep 0.1
+		done
+		fail "$(cat "/proc/$child/comm") is still there"
 	done
-	fail "QEMU is still there"
+	[ ! -e files.tar ] && [ -z "$(find . -name '.cairn-*')" ]
 }
 
 # On a terminal: typed lines reach the guest, Ctrl-] ends it, the settings come back.

@@ -120,7 +120,7 @@ test_own_release_file_is_kept_and_checked() {
 	refused 5 'this image needs extension-release.other' build tree -o other.sysext.raw
 	local bad
 	for bad in 'VERSION_ID=13' 'ID=debian\nID=fedora' 'ID=debian\nCAIRN_EPOCH=x' \
-		'ID=debian\nCAIRN_EPOCH=4294967296' 'ID=debian\nARCHITECTURE=pdp11' 'ID=' 'ID=a b' \
+		'ID=debian\nCAIRN_EPOCH=65536' 'ID=debian\nARCHITECTURE=pdp11' 'ID=' 'ID=a b' \
 		'ID=debian\nSYSEXT_SCOPE=world' 'ID=debian\nCAIRN_EPOCH=1\nCAIRN_EPOCH=2'; do
 		printf "$bad\n" >$file
 		refused 5 'extension-release.hello' build tree -o bad.sysext.raw --name hello

@@ -75,6 +75,57 @@ static void say_directory(const char *path)
 		closedir(d);
 }
 
+/* One file in a tar archive (POSIX.1, ustar): what `cairn boot --collect` takes out. */
+static void collect(const char *device)
+{
+	static char archive[512 + 1024 + 1024] = "hello";
+	unsigned sum = 0;
+	snprintf(archive + 100, 8, "%07o", 0644);
+	snprintf(archive + 124, 12, "%011o", 1024);
+	memset(archive + 148, ' ', 8);
+	archive[156] = '0';
+	memcpy(archive + 257, "ustar\00000", 8);
+	for (int i = 0; i < 512; i++)
+		sum += (unsigned char)archive[i];
+	snprintf(archive + 148, 8, "%06o", sum);
+	memset(archive + 512, 'x', 1024);
+	int fd = open(device, O_WRONLY);
+	ssize_t n = fd < 0 ? -1 : write(fd, archive, sizeof archive);
+	printf("MARKER collect: %s\n",
+		n > 0 && fsync(fd) == 0 ? "good" : strerror(errno));
+	if (fd >= 0)
+		close(fd);
+}
+
+/* The disks that `cairn boot` added: serial number, read-only flag, first bytes. */
+static void say_disks(void)
+{
+	char path[64], serial[32], first[8];
+	for (char letter = 'a'; letter <= 'z'; letter++) {
+		snprintf(path, sizeof path, "/sys/block/vd%c/serial", letter);
+		FILE *f = fopen(path, "r");
+		if (!f)
+			return;
+		memset(serial, 0, sizeof serial);
+		if (fread(serial, 1, sizeof serial - 1, f) == 0)
+			serial[0] = 0;
+		fclose(f);
+		snprintf(path, sizeof path, "/sys/block/vd%c/ro", letter);
+		f = fopen(path, "r");
+		int read_only = f ? fgetc(f) : EOF;
+		if (f)
+			fclose(f);
+		snprintf(path, sizeof path, "/dev/vd%c", letter);
+		int fd = open(path, O_RDONLY);
+		if (!strcmp(serial, "cairn-collect"))
+			collect(path);
+		else if (serial[0] && pread(fd, first, 8, 512) == 8)
+			printf("MARKER disk %s: %s, %.8s\n", serial,
+				read_only == '1' ? "read-only" : "writable", first);
+		close(fd);
+	}
+}
+
 int main(int argc, char **argv)
 {
 	struct stat st;
@@ -92,6 +143,7 @@ int main(int argc, char **argv)
 	if (readlink("/bin", link, sizeof link - 1) > 0)
 		say("bin", link);
 	say_read("/usr/data");
+	say_disks();
 	say("end", "all was said");
 	reboot(RB_POWER_OFF);
 	return 0;
