@@ -42,7 +42,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all units base demo check check-long check-run bench fuzz fuzz-run install uninstall \
+.PHONY: all units base demo check check-long check-run bench evidence fuzz fuzz-run install uninstall \
 	clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -153,6 +153,10 @@ units: $(UNIT)
 
 check-long: ## as check, with every stress at its full count
 	$(Q)CAIRN_LONG=1 $(MAKE) --no-print-directory check
+
+# ---- who changes evidence: the tables of docs/forensics.md -----------------------------
+evidence: setup-build setup-check all ## compare ways to look into an image: who changes it, who notices
+	$(Q)tests/evidence/matrix.py --write docs/forensics.md $(BUILD)/cairn out/evidence
 
 # ---- speed: BENCH_SIZE in MiB, BENCH_ROUNDS, BENCH_ONLY a part of a row's name ----------
 BENCH_SIZE   ?= 2048
