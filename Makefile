@@ -163,7 +163,8 @@ BENCH_SIZE   ?= 2048
 BENCH_ROUNDS ?= 5
 BENCH_ONLY   ?=
 
-bench: setup-build setup-bench all $(BUILD)/tests/bench/measure ## compare speed with the peers; 2 GiB
+bench: setup-build setup-bench all $(BUILD)/tests/bench/measure $(BUILD)/tests/helpers/make-blobfs ## compare speed with the peers; 2 GiB
+	$(Q)tests/packages/foreign composefs
 	$(Q)tests/bench/bench.py --size $(BENCH_SIZE) --rounds $(BENCH_ROUNDS) \
 		--only '$(BENCH_ONLY)' $(BUILD)/cairn $(BUILD)/tests/bench/measure out/bench
 	$(if $(filter-out 2048,$(BENCH_SIZE))$(BENCH_ONLY),,$(Q)cp out/bench/bench.svg out/bench/bench.json docs/)

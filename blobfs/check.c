@@ -17,11 +17,15 @@
 #define BATCH_ITEMS 1024
 #define N_SLOTS     8
 
-/* A part of a blob, verified by one thread. */
+/* A blob, or a part of a large one that was opened already, verified by one thread. */
 struct item {
 	struct blobfs_entry entry;
 	uint64_t offset;
-	bool bad;
+	bool is_whole;
+	bool is_open; /* size and tree are good */
+	bool is_bad;  /* the bytes, or it could not be opened, for this reason: */
+	int error;
+	uint64_t bad_offset;
 };
 
 struct worker {
@@ -81,15 +85,39 @@ static int verify_item(void *context, unsigned worker, uint64_t number)
 	struct item *item = &run->items[number];
 	struct worker *w = &run->workers[worker];
 	struct blobfs_blob blob;
-	size_t n;
-	int r = blobfs_open_entry(&w->fs, &item->entry, &blob);
-	if (r == 0)
+	size_t n = 0;
+	int r = item->error = blobfs_open_entry(&w->fs, &item->entry, &blob);
+	item->bad_offset = w->fs.bad_offset;
+	item->is_open = r == 0;
+	/* To open a blob of one block is to verify it. */
+	n = r == 0 && blob.levels == 0 ? (size_t)blob.entry.size : 0;
+	if (r == 0 && blob.levels > 0)
 		r = blobfs_read(&w->fs, &blob, item->offset, w->data, CHUNK, &n);
 	if (r == 0)
 		progress_add(n);
 	/* Unreadable blocks are bad blocks: the device said so for this place only. */
-	item->bad = r != 0;
+	item->is_bad = r != 0;
 	return 0;
+}
+
+/* Takes what opening a blob gave, its places and its size into account. */
+static void take_opened(
+	struct run *run, const struct blobfs_entry *entry, int error, uint64_t bad_offset)
+{
+	if (error == BLOBFS_MALFORMED) {
+		report(run, STATUS_FORMAT, "blob %s: its entry makes no sense",
+			hex(entry->digest));
+		return;
+	}
+	if (!blobfs_usage_mark_entry(&run->usage, entry))
+		report(run, STATUS_FORMAT, "blob %s: overlaps something else",
+			hex(entry->digest));
+	if (error)
+		report(run, STATUS_CONTENT, "blob %s: image offset %ju: %s",
+			hex(entry->digest), (uintmax_t)bad_offset,
+			error == BLOBFS_IO ? "cannot be read" : "bad size or tree");
+	else
+		run->check->n_bytes += entry->size;
 }
 
 /* Names the bad blocks of an item that did not verify. Returns whether to go on. */
@@ -123,7 +151,9 @@ static int verify_batch(struct run *run)
 	for (size_t i = 0; i < run->n_items && r == 0; i++) {
 		const struct item *item = &run->items[i];
 		bool same = last && !memcmp(last, item->entry.digest, BLOBFS_DIGEST_SIZE);
-		if (!item->bad || (same && !run->check->all))
+		if (item->is_whole)
+			take_opened(run, &item->entry, item->error, item->bad_offset);
+		if (!item->is_bad || !item->is_open || (same && !run->check->all))
 			continue;
 		name_bad_blocks(run, item);
 		last = item->entry.digest;
@@ -132,17 +162,18 @@ static int verify_batch(struct run *run)
 	return r;
 }
 
+static int queue_item(struct run *run, const struct item *item)
+{
+	run->items[run->n_items++] = *item;
+	return run->n_items == BATCH_ITEMS ? verify_batch(run) : 0;
+}
+
 static int queue_data(struct run *run, const struct blobfs_entry *entry)
 {
-	for (uint64_t at = 0; at < entry->size; at += CHUNK) {
-		if (run->n_items == BATCH_ITEMS) {
-			int r = verify_batch(run);
-			if (r < 0)
-				return r;
-		}
-		run->items[run->n_items++] = (struct item){*entry, at, false};
-	}
-	return 0;
+	int r = 0;
+	for (uint64_t at = 0; at < entry->size && r == 0; at += CHUNK)
+		r = queue_item(run, &(struct item){.entry = *entry, .offset = at});
+	return r;
 }
 
 /* ---- structure ----------------------------------------------------------------------
@@ -153,23 +184,12 @@ static int check_entry(struct run *run, const struct blobfs_entry *entry)
 	struct blobfs *fs = &run->store->fs;
 	struct blobfs_blob blob;
 	run->check->n_blobs++;
+	/* The size of a large one is verified before its parts are counted. */
+	if (!run->check->skip_data && entry->size <= CHUNK)
+		return queue_item(run, &(struct item){.entry = *entry, .is_whole = true});
 	int r = blobfs_open_entry(fs, entry, &blob);
-	if (r == BLOBFS_MALFORMED) {
-		report(run, STATUS_FORMAT, "blob %s: its entry makes no sense",
-			hex(entry->digest));
-		return 0;
-	}
-	if (!blobfs_usage_mark_entry(&run->usage, entry))
-		report(run, STATUS_FORMAT, "blob %s: overlaps something else",
-			hex(entry->digest));
-	if (r) {
-		report(run, STATUS_CONTENT, "blob %s: image offset %ju: %s",
-			hex(entry->digest), (uintmax_t)fs->bad_offset,
-			r == BLOBFS_IO ? "cannot be read" : "bad size or tree");
-		return 0;
-	}
-	run->check->n_bytes += entry->size;
-	return run->check->skip_data ? 0 : queue_data(run, entry);
+	take_opened(run, entry, r, fs->bad_offset);
+	return r || run->check->skip_data ? 0 : queue_data(run, entry);
 }
 
 static int check_index(struct run *run)

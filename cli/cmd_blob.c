@@ -22,6 +22,7 @@ struct options {
 	bool allow_empty;
 	bool verify;
 	bool compact;
+	const char *from_dir;
 	const char *image;
 	char **rest;
 	int n_rest;
@@ -46,6 +47,9 @@ static int parse_option(int c, struct options *o, char **argv)
 		return 0;
 	case 'c':
 		o->compact = true;
+		return 0;
+	case 'd':
+		o->from_dir = optarg;
 		return 0;
 	case 'V':
 		o->verify = true;
@@ -100,6 +104,8 @@ static int add_to(struct blobfs_image *image, const struct options *o)
 		return r;
 	for (int i = 0; i < o->n_rest && r == 0; i++)
 		r = blobfs_import_file(&import, o->rest[i]);
+	if (r == 0 && o->from_dir)
+		r = blobfs_import_dir(&import, o->from_dir);
 	if (r == 0)
 		r = blobfs_import_finish(&import);
 	blobfs_import_stop(&import);
@@ -111,12 +117,15 @@ static int run_add(int argc, char **argv)
 	static const struct option options[] = {
 		{"jobs", required_argument, NULL, 'j'},
 		{"verify", no_argument, NULL, 'V'},
+		{"from-dir", required_argument, NULL, 'd'},
 		{"quiet", no_argument, NULL, 'q'},
 		{0},
 	};
 	struct options o = {0};
 	AUTO_BLOBFS_IMAGE image = {0};
-	int r = parse(argc, argv, options, 1, INT32_MAX, &o);
+	int r = parse(argc, argv, options, 0, INT32_MAX, &o);
+	if (r == 0 && o.n_rest == 0 && !o.from_dir)
+		r = error_usage("blob add: which files? See cairn help blob");
 	if (r == 0)
 		r = blobfs_image_open(&image, o.image, true);
 	return r < 0 ? r : add_to(&image, &o);
@@ -255,14 +264,17 @@ const struct verb verb_blob = {
 	.name = "blob",
 	.run = run,
 	.summary = "blobs in a blobfs image",
-	.usage = "usage: cairn blob add [--jobs N] [--verify] IMAGE FILE...\n"
+	.usage = "usage: cairn blob add [--jobs N] [--verify] [--from-dir TREE] IMAGE "
+		 "[FILE...]\n"
 		 "       cairn blob get [--output FILE [--force]] IMAGE DIGEST\n"
 		 "       cairn blob list [--json] IMAGE\n"
 		 "       cairn blob rm IMAGE DIGEST...\n"
 		 "       cairn blob gc [--compact] [--empty] IMAGE\n\n"
 		 "A blob is named by its fs-verity digest, as `fsverity digest` prints "
 		 "it.\n"
-		 "add prints the digest of each file; what is there already costs "
+		 "add takes files, and with --from-dir all regular files below a "
+		 "directory, as\n"
+		 "one change. It prints the digest of each; what is there already costs "
 		 "nothing,\n"
 		 "as only the top of its tree is verified; --verify reads all of it, and "
 		 "writes\n"

@@ -146,6 +146,27 @@ static int fill(const struct options *o, struct blobfs_store *s)
 	return r;
 }
 
+/* A new file appears, flushed, when it is whole: before that no order matters. */
+static int flush_later(void *context)
+{
+	(void)context;
+	return 0;
+}
+
+#define EARLY ((uint64_t)8 << 20)
+
+/* Has the disk begin with what is there of the file, while the rest is being hashed. */
+static int write_early(void *context, uint64_t offset, const void *data, size_t size)
+{
+	const struct file *f = context;
+	int r = file_write(f, data, size, offset);
+	uint64_t end = (offset + size) & ~(EARLY - 1), start = offset & ~(EARLY - 1);
+	if (r == 0 && end > start)
+		sync_file_range(
+			f->fd, (off_t)start, (off_t)(end - start), SYNC_FILE_RANGE_WRITE);
+	return r;
+}
+
 static int make_on(const struct options *o, const struct file *f)
 {
 	struct blobfs_device device;
@@ -157,6 +178,9 @@ static int make_on(const struct options *o, const struct file *f)
 			r = error_usage(
 				"%s: has only %ju bytes", o->path, (uintmax_t)f->size);
 		format.size = format.size ? format.size : f->size;
+	} else if (r == 0) {
+		device.write = write_early;
+		device.flush = flush_later;
 	}
 	if (r == 0)
 		r = blobfs_store_format(&store, &device, &format);

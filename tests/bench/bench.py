@@ -16,10 +16,11 @@ import sys
 sys.dont_write_bytecode = True
 
 import compare
+import filesystem
 import hashing
 from chart import chart
 
-MODULES = [hashing]
+MODULES = [hashing, filesystem]
 
 
 def arguments():

@@ -29,10 +29,16 @@ class Row:
         self.memory = memory
         self.samples = {"ours": [], "peer": []}
 
+    def after(self, who, sample):
+        """Called with each sample, which it may add to."""
+
+    def finish(self):
+        """Called after the last round."""
+
     def peer_name(self):
         """A pipeline is named by its programs."""
         if self.peer[0] != "sh":
-            return self.peer[0]
+            return os.path.basename(self.peer[0])
         return " | ".join(part.split()[0] for part in self.peer[-1].split("|"))
 
     def medians(self, who):
@@ -76,7 +82,10 @@ def run(rows, rounds, program):
                 command = row.ours if who == "ours" else row.peer
                 if command:
                     row.prepare()
-                    row.samples[who].append(measure(program, command))
+                    sample = measure(program, command)
+                    row.after(who, sample)
+                    row.samples[who].append(sample)
+        row.finish()
         results.append(row.result())
         print(line(results[-1]), flush=True)
     return results

@@ -97,6 +97,24 @@ test_blobs_are_added_removed_and_collected() {
 	expect 0 fsck.blobfs x.img
 }
 
+# Many files are one change: all of them or none.
+test_a_tree_is_added_at_once() {
+	make_tree
+	expect 0 mkfs.blobfs x.img tree/f1
+	local before
+	before=$(field x.img generation)
+	expect 0 cairn blob add --from-dir tree x.img tree/f4096
+	[ "$(field x.img generation)" = $((before + 1)) ]
+	grep -q "^$(digest tree/sub/deep/again) .*sub/deep/again$" "$T/out"
+	[ "$(cairn blob list x.img | wc -l)" = 9 ]
+	expect 0 fsck.blobfs x.img
+	cp x.img y.img
+	echo new >new
+	refused 1 'No such file' cairn blob add x.img new missing
+	cmp x.img y.img
+	refused 2 'which files' cairn blob add x.img
+}
+
 # A file with holes from what was removed, ends as small as one made anew.
 test_compaction_leaves_no_holes() {
 	make_tree
