@@ -5,6 +5,7 @@
 #include <json-c/json.h>
 
 #include "builder/filesystem.h"
+#include "builder/initrd_trust.h"
 
 /*
  * What an image is made of. Zero it (IMAGE_DEFAULTS), then set at least tree and output.
@@ -25,6 +26,7 @@ struct image_options {
 	const char *overlay; /* cairn.overlay=, cairn.verity= and cairn.on-failure=, */
 	const char *verity;  /* see initrd/plan/policy.h; NULL: the initrd's default */
 	const char *on_failure;
+	const struct initrd_trust *trust; /* for the root, by the initrd; NULL: nobody */
 	const char *drivers;    /* storage drivers in the initrd; NULL: "cloud" */
 	const char *boot_files; /* stub and boot loader; NULL: where Debian has them */
 	uint64_t size;          /* of the whole image, bytes; 0: as needed */

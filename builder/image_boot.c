@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,6 +9,7 @@
 #include "builder/initrd.h"
 #include "builder/uki.h"
 #include "core/authenticode.h"
+#include "initrd/compose/anchors.h"
 
 /* Where the package systemd-boot-efi has them. */
 #define BOOT_FILES    "/usr/lib/systemd/boot/efi"
@@ -62,13 +64,35 @@ static int make_policy(
 	snprintf(p->fs, sizeof p->fs, "%s", filesystem_name(im->o->fs));
 	p->part = im->o->usr ? PART_USR : PART_ROOT;
 	int r = policy_from_cmdline(p, buffer_text(line));
+	if (r == 0)
+		r = anchors_epoch(buffer_span(&im->os_release), im->o->tree, &p->epoch);
 	return r < 0 ? r : policy_check(p);
+}
+
+/* A machine must not get an image that its own initrd would refuse. */
+static int check_trust(const struct image *im, const struct policy *p)
+{
+	const struct initrd_trust *trust = im->o->trust;
+	if (!policy_requires(p, PURPOSE_ROOT))
+		return 0;
+	if (!trust || !trust->n_pins)
+		return error_usage("build: cairn.require-signature=root needs --trust");
+	if (!im->o->key)
+		return 0;
+	for (size_t i = 0; i < trust->n_pins; i++)
+		if (!strcmp(trust->pins[i].fingerprint,
+			    im->signer.certificate.fingerprint))
+			return 0;
+	return error_set(STATUS_TRUST, EKEYREJECTED,
+		"%s: signs the root, but is not among the trusted",
+		im->signer.certificate.name);
 }
 
 static int make_initrd(struct image *im)
 {
 	struct initrd_options i = {.kernel = im->kernel.release,
-		.drivers = im->o->drivers ? im->o->drivers : "cloud"};
+		.drivers = im->o->drivers ? im->o->drivers : "cloud",
+		.trust = im->o->trust};
 	int r = make_policy(im, &im->cmdline, &i.policy);
 	return r < 0 ? r : initrd_make(&im->tree, &i, &im->initrd);
 }
@@ -138,6 +162,8 @@ int image_prepare_boot(struct image *im)
 	int r = make_cmdline(im, zeros, &line);
 	if (r == 0)
 		r = make_policy(im, &line, &policy);
+	if (r == 0)
+		r = check_trust(im, &policy);
 	if (r == 0)
 		r = read_boot_file(im, "linux%s.efi.stub", &im->stub);
 	return r < 0 ? r : read_boot_file(im, "systemd-boot%s.efi", &im->loader);

@@ -11,6 +11,7 @@
 #include "builder/modules.h"
 #include "core/path.h"
 #include "core/resource.h"
+#include "initrd/compose/anchors.h"
 #include "initrd/plan/drivers.h"
 
 #define MODULE_MAX (64 << 20)
@@ -21,6 +22,9 @@
  * driver is: up to four times as fast as the generic code.
  */
 static const char *const drivers_processor[] = {"sha256-ssse3", "sha256-ce", NULL};
+
+/* For the floor of epochs, where the kernel does not have them built in. */
+static const char *const drivers_tpm[] = {"tpm_tis", "tpm_crb", NULL};
 
 /* Storage drivers, each set with those before it. What a kernel lacks is left out. */
 static const char *const drivers_virtio[] = {
@@ -57,6 +61,8 @@ static int add_list(struct modules *m, const char *const *names)
 static int add_drivers(struct modules *m, const char *set)
 {
 	int r = add_list(m, drivers_processor);
+	if (r == 0)
+		r = add_list(m, drivers_tpm);
 	for (size_t i = 0; r == 0 && i < sizeof sets / sizeof sets[0]; i++) {
 		r = add_list(m, sets[i].drivers);
 		if (r == 0 && !strcmp(sets[i].name, set))
@@ -204,12 +210,45 @@ static int add_init(struct archive_out *out)
 	return r < 0 ? r : add_entry(out, "init", S_IFREG | 0755, buffer_span(&init));
 }
 
+#define TRUST_DIR "usr/" ANCHORS_DIR
+
+/* The certificates by their fingerprints, so that the same ones give the same bytes. */
+static int add_pins(struct archive_out *out, const struct initrd_trust *trust)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < trust->n_pins; i++) {
+		const struct pin *pin = &trust->pins[i];
+		BUFFER path = {0};
+		r = buffer_printf(&path, TRUST_DIR "/" ANCHORS_TRUST "/%s/%s.crt",
+			purpose_name(PURPOSE_ROOT), pin->fingerprint);
+		if (r == 0)
+			r = add_entry(out, buffer_text(&path), S_IFREG | 0644,
+				buffer_span(&pin->der));
+	}
+	return r;
+}
+
+static int add_trust(struct archive_out *out, const struct initrd_trust *trust)
+{
+	static const char *const directories[] = {"usr", "usr/lib", TRUST_DIR,
+		TRUST_DIR "/" ANCHORS_TRUST, TRUST_DIR "/" ANCHORS_TRUST "/root"};
+	int r = 0;
+	if (!trust || (!trust->n_pins && !trust->revoked.size))
+		return 0;
+	for (size_t i = 0; r == 0 && i < sizeof directories / sizeof directories[0]; i++)
+		r = add_directory(out, directories[i]);
+	if (r == 0 && trust->revoked.size)
+		r = add_entry(out, TRUST_DIR "/" ANCHORS_REVOKED, S_IFREG | 0644,
+			buffer_span(&trust->revoked));
+	return r < 0 ? r : add_pins(out, trust);
+}
+
 /* The contents, in the order of the archive. */
 static int add_all(
-	struct archive_out *out, const struct policy *policy, struct modules *m)
+	struct archive_out *out, const struct initrd_options *o, struct modules *m)
 {
 	BUFFER conf = {0};
-	int r = policy_write(policy, &conf);
+	int r = policy_write(&o->policy, &conf);
 	if (r == 0)
 		r = add_directory(out, "dev");
 	if (r == 0)
@@ -228,7 +267,16 @@ static int add_all(
 		r = add_directory(out, "lib");
 	if (r == 0)
 		r = add_directory(out, DRIVERS_DIR);
-	return r < 0 ? r : add_modules(out, m);
+	if (r == 0)
+		r = add_modules(out, m);
+	return r < 0 ? r : add_trust(out, o->trust);
+}
+
+static int check_trust(const struct initrd_options *o)
+{
+	if (!policy_requires(&o->policy, PURPOSE_ROOT) || (o->trust && o->trust->n_pins))
+		return 0;
+	return error_usage("cairn.require-signature=root needs a certificate to trust");
 }
 
 int initrd_make(
@@ -238,11 +286,13 @@ int initrd_make(
 	struct archive_out out = {0};
 	int r = policy_check(&o->policy);
 	if (r == 0)
+		r = check_trust(o);
+	if (r == 0)
 		r = choose_modules(&modules, tree, o);
 	if (r == 0)
 		r = archive_out_open(&out, o->zstd, cpio);
 	if (r == 0)
-		r = add_all(&out, &o->policy, &modules);
+		r = add_all(&out, o, &modules);
 	if (r == 0 && archive_write_close(out.archive) != ARCHIVE_OK)
 		r = archive_failed(&out);
 	archive_out_free(&out);

@@ -2,6 +2,7 @@
 #ifndef CAIRN_BUILDER_INITRD_H
 #define CAIRN_BUILDER_INITRD_H
 
+#include "builder/initrd_trust.h"
 #include "builder/tree.h"
 #include "initrd/plan/policy.h"
 
@@ -17,13 +18,15 @@ struct initrd_options {
 	const char *kernel;  /* VERSION of usr/lib/modules/VERSION */
 	const char *drivers; /* storage drivers: "virtio", "cloud" or "generic" */
 	bool zstd;           /* compress the archive; most modules are already */
+	const struct initrd_trust *trust; /* NULL: nobody */
 	struct policy policy;
 };
 
 /*
  * Appends the archive to CPIO. STATUS_FORMAT if the tree lacks the modules' index
  * (modules.dep, which depmod writes) or a module that the boot needs; STATUS_USAGE for
- * unknown drivers or a policy that makes no sense.
+ * unknown drivers, a policy that makes no sense and one that trusts nobody for the root
+ * but wants it signed.
  */
 int initrd_make(const struct tree *tree, const struct initrd_options *options,
 	struct buffer *cpio);

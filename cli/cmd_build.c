@@ -19,6 +19,8 @@ enum option_id {
 	OPTION_PART,
 	OPTION_KEY,
 	OPTION_CERT,
+	OPTION_TRUST,
+	OPTION_REVOKED,
 	OPTION_IMAGE_ID,
 	OPTION_IMAGE_VERSION,
 	OPTION_SEED,
@@ -47,6 +49,8 @@ static const struct option table[] = {
 	{"part", required_argument, NULL, OPTION_PART},
 	{"key", required_argument, NULL, OPTION_KEY},
 	{"cert", required_argument, NULL, OPTION_CERT},
+	{"trust", required_argument, NULL, OPTION_TRUST},
+	{"revoked", required_argument, NULL, OPTION_REVOKED},
 	{"image-id", required_argument, NULL, OPTION_IMAGE_ID},
 	{"image-version", required_argument, NULL, OPTION_IMAGE_VERSION},
 	{"seed", required_argument, NULL, OPTION_SEED},
@@ -97,6 +101,7 @@ static int parse_part(const char *text, bool *usr)
 
 struct arguments {
 	struct image_options image;
+	struct initrd_trust trust;
 	const char *blobfs; /* the tree as blobs goes there; NULL: nowhere */
 	bool json;
 };
@@ -161,6 +166,10 @@ static int take_option(struct arguments *a, int id, const char *text)
 		r = parse_unsigned("--lock-timeout", text, 86400, &seconds);
 		o->lock_timeout_ms = seconds * 1000;
 		return r;
+	case OPTION_TRUST:
+		return initrd_trust_add(&a->trust, text);
+	case OPTION_REVOKED:
+		return initrd_trust_revoke(&a->trust, text);
 	case OPTION_FORCE:
 		o->force = true;
 		return 0;
@@ -250,11 +259,13 @@ static int run(int argc, char **argv)
 {
 	struct arguments a = {.image = IMAGE_DEFAULTS};
 	interrupt_catch();
+	a.image.trust = &a.trust;
 	int r = parse(&a, argc, argv);
 	if (r == 0 && a.blobfs)
 		r = build_blobfs(&a);
 	if (r == 0 && a.image.output)
 		r = build_image(&a);
+	initrd_trust_free(&a.trust);
 	return r;
 }
 
@@ -282,6 +293,13 @@ const struct verb verb_build = {
 		"  --part root|usr              all of TREE, or a /usr image of its usr/ "
 		"(root)\n"
 		"  --key FILE|URI --cert FILE   sign root hash, kernel and boot loader\n"
+		"  --trust CERT                 a signer the initrd trusts for the root; "
+		"may "
+		"be\n"
+		"                               repeated "
+		"(--cmdline cairn.require-signature=root)\n"
+		"  --revoked FILE               a list of revoked certificates and root "
+		"hashes\n"
 		"  --image-id ID --image-version VERSION   (from os-release)\n"
 		"  --seed TEXT                  what UUIDs and salt are derived from, "
 		"with these\n"

@@ -11,6 +11,7 @@ const struct verb *const verbs[] = {
 	&verb_help,
 	&verb_boot,
 	&verb_extension,
+	&verb_epoch,
 	&verb_key,
 	&verb_digest,
 	&verb_sign,

@@ -19,6 +19,7 @@ struct verb {
 extern const struct verb verb_blob;
 extern const struct verb verb_build;
 extern const struct verb verb_extension;
+extern const struct verb verb_epoch;
 extern const struct verb verb_help;
 extern const struct verb verb_ref;
 extern const struct verb verb_key;

@@ -29,22 +29,48 @@
 struct search {
 	const struct policy *policy;
 	struct base *base;
+	struct trust *trust;
 	struct error_record refused; /* why the last pair was passed over */
 	uint64_t refused_ms;         /* when; 0: none was */
 };
+
+static int read_partition(const struct disk_pair *pair, const struct disk_part *part,
+	struct buffer *partition)
+{
+	size_t size = part->size < VOUCH_MAX_SIZE ? (size_t)part->size : VOUCH_MAX_SIZE;
+	int r = buffer_append_zeros(partition, size);
+	return r < 0 ? r : file_read(&pair->disk, partition->data, size, part->offset);
+}
 
 /* As vouch_parse, of one partition. */
 static int read_signature(const struct disk_pair *pair, const struct disk_part *part,
 	const char *root_hash, struct buffer *pkcs7)
 {
 	BUFFER partition = {0};
-	size_t size = part->size < VOUCH_MAX_SIZE ? (size_t)part->size : VOUCH_MAX_SIZE;
-	int r = buffer_append_zeros(&partition, size);
-	if (r == 0)
-		r = file_read(&pair->disk, partition.data, size, part->offset);
+	int r = read_partition(pair, part, &partition);
 	return r < 0 ? r
 		     : vouch_parse(buffer_span(&partition), pair->disk.name, root_hash,
 			       pkcs7, NULL);
+}
+
+/*
+ * Whether a signature on the disk is one of the root hash by a signer we trust, if the
+ * policy wants one. Those of other versions lie there too: the last refusal is recorded.
+ */
+static int check_signature(const struct search *s, const struct disk_pair *pair)
+{
+	if (!policy_requires(s->policy, PURPOSE_ROOT))
+		return 0;
+	int r = error_set(
+		STATUS_TRUST, EKEYREJECTED, "%s: has no signature", pair->disk.name);
+	for (size_t i = 0; r < 0 && i < pair->n_signatures; i++) {
+		BUFFER partition = {0};
+		r = read_partition(pair, &pair->signatures[i], &partition);
+		if (r == 0)
+			r = trust_check_root(s->trust, s->policy, pair->disk.name,
+				buffer_span(&partition));
+	}
+	return r;
 }
 
 /*
@@ -126,6 +152,8 @@ static int set_up(struct search *s, const struct disk_pair *pair, struct mapper 
 	if (r == 0)
 		r = table_parse(
 			&t, SPAN(sb), pair->hash.name, pair->data.size, pair->hash.size);
+	if (r == 0)
+		r = check_signature(s, pair);
 	int vouched = r < 0 ? r : offer_signature(pair, s->policy->root_hash);
 	if (vouched < 0)
 		return vouched;
@@ -193,10 +221,10 @@ static void report_wait(const struct search *s, uint64_t waited, uint64_t *repor
 		(uintmax_t)waited / 1000, s->policy->wait_s);
 }
 
-int base_open(struct base *base, const struct policy *policy)
+int base_open(struct base *base, const struct policy *policy, struct trust *trust)
 {
 	struct disk_wanted wanted;
-	struct search s = {.policy = policy, .base = base};
+	struct search s = {.policy = policy, .base = base, .trust = trust};
 	uint64_t start = now_ms(), reported = 0;
 	int r = disk_wanted(&wanted, policy->root_hash, policy->part == PART_USR);
 	for (unsigned turn = 0; r == 0; turn++) {

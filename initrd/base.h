@@ -4,7 +4,7 @@
 
 #include <stdbool.h>
 
-#include "initrd/plan/policy.h"
+#include "initrd/trust.h"
 
 /* The verified root (or /usr) device. */
 struct base {
@@ -20,8 +20,9 @@ struct base {
  * Waits, at most policy.wait_s, for the two partitions, loading drivers as devices
  * appear, and sets up dm-verity over the first pair whose tree leads from the root hash
  * to the first and last data block. A pair that does not verify is passed over while
- * another may still appear, but is the reason that is given in the end.
+ * another may still appear, but is the reason that is given in the end. Where the policy
+ * requires it, the root hash's signature is checked (initrd/trust.h) before dm-verity is.
  */
-int base_open(struct base *base, const struct policy *policy);
+int base_open(struct base *base, const struct policy *policy, struct trust *trust);
 
 #endif

@@ -112,6 +112,7 @@ static int run_init(int fd, const char *path)
 static int boot(void)
 {
 	static struct policy policy;
+	static struct trust trust;
 	struct base base = {.signature = "none"};
 	struct state_times times = {.start = now_ms()};
 	int r = mount_kernel_file_systems();
@@ -120,22 +121,28 @@ static int boot(void)
 		r = delete_extra();
 	if (r == 0)
 		r = read_policy(&policy);
+	if (r == 0)
+		r = trust_read(&trust, &policy);
 	times.policy = now_ms();
 	if (r == 0)
 		r = modules_start();
 	times.modules = now_ms();
 	if (r == 0)
-		r = base_open(&base, &policy);
+		r = base_open(&base, &policy, &trust);
+	if (r == 0)
+		r = trust_check_floor(&trust, &policy);
 	times.found = base.found_ms;
 	int init = r < 0 ? r : root_make(&base, &policy);
 	times.mounted = now_ms();
-	r = init < 0 ? init : state_save(&policy, &base, &times);
+	r = init < 0 ? init : state_save(&policy, &base, &trust, &times);
 	if (r == 0)
 		r = open_console();
 	if (r == 0)
 		r = root_enter();
 	if (r < 0)
 		return r;
+	if (trust.root.pin)
+		note("the root hash is signed by %s", trust.root.pin->name);
 	note("%s of %s (%s, %.16s...) is verified block by block; running %s",
 		policy.part == PART_USR ? "/usr" : "root", base.disk, policy.fs,
 		policy.root_hash, policy.init);

@@ -11,6 +11,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "core/path.h"
 #include "initrd/compose/mounts.h"
 
 #define VERIFIED "/verified" /* the base, while an overlay is made of it */
@@ -23,6 +24,19 @@ static int make_dir(const char *path, mode_t mode)
 	return 0;
 }
 
+/* The image at PATH is of the epoch that was compared with the floor. */
+static int check_epoch(const struct policy *p, const char *path)
+{
+	char usr[64];
+	snprintf(usr, sizeof usr, "%s%s", path, p->part == PART_USR ? "" : "/usr");
+	int fd = path_open_dir(usr);
+	if (fd < 0)
+		return fd;
+	int r = trust_check_epoch(p, fd);
+	close(fd);
+	return r;
+}
+
 /* The device and type must be as asked; the mount is refused if it is not read-only. */
 static int mount_base(const struct base *base, const struct policy *p, const char *path)
 {
@@ -33,7 +47,7 @@ static int mount_base(const struct base *base, const struct policy *p, const cha
 	if (r == 0)
 		r = mount_attach(fd, path);
 	close(fd);
-	return r;
+	return r < 0 ? r : check_epoch(p, path);
 }
 
 /* One overlay, after which neither layer has a name any more. */

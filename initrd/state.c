@@ -2,6 +2,7 @@
 #include "initrd/state.h"
 
 #include <fcntl.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -42,9 +43,19 @@ static int add_modules(struct buffer *b)
 	return r < 0 ? r : buffer_printf(b, "],\n");
 }
 
-static int compose(struct buffer *b, const struct policy *p, const struct base *base,
-	const struct state_times *t)
+/* Who checked the root hash's signature: we, the kernel, both or nobody. */
+static const char *signature(const struct base *base, const struct trust *trust)
 {
+	if (!trust->root.pin)
+		return base->signature;
+	return strcmp(base->signature, "kernel") ? "user space" : "user space, kernel";
+}
+
+static int compose(struct buffer *b, const struct policy *p, const struct base *base,
+	const struct trust *trust, const struct state_times *t)
+{
+	bool protected = trust->state == ROLLBACK_FLOOR;
+	const struct pin *pin = trust->root.pin;
 	const struct {
 		const char *key, *value;
 	} texts[] = {{"cairn", CAIRN_VERSION},
@@ -56,10 +67,15 @@ static int compose(struct buffer *b, const struct policy *p, const struct base *
 		{"commandLine", p->cmdline == CMDLINE_OPEN ? "open" : "strict"},
 		{"init", p->init}, {"disk", base->disk}, {"device", base->node},
 		{"dataPartition", base->data}, {"hashPartition", base->hash},
-		{"signature", base->signature}, {"rollback", "unprotected"}};
+		{"signature", signature(base, trust)},
+		{"signer", pin ? pin->fingerprint : ""},
+		{"rollback", protected ? "tpm" : "unprotected"}};
 	int r = buffer_printf(b, "{\n  \"version\": 1,\n");
 	for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++)
 		r = add_text(b, texts[i].key, texts[i].value);
+	if (r == 0)
+		r = buffer_printf(b, "  \"epoch\": %u,\n  \"epochFloor\": %ju,\n",
+			p->epoch, (uintmax_t)trust->floor);
 	if (r == 0)
 		r = add_modules(b);
 	return r < 0 ? r
@@ -72,11 +88,11 @@ static int compose(struct buffer *b, const struct policy *p, const struct base *
 }
 
 int state_save(const struct policy *policy, const struct base *base,
-	const struct state_times *times)
+	const struct trust *trust, const struct state_times *times)
 {
 	BUFFER text = {0};
 	AUTO_FILE f = FILE_CLOSED;
-	int r = compose(&text, policy, base, times);
+	int r = compose(&text, policy, base, trust, times);
 	if (r < 0)
 		return r;
 	int fd = -1;
@@ -86,5 +102,7 @@ int state_save(const struct policy *policy, const struct base *base,
 	if (fd < 0)
 		return error_errno("/run/cairn/state.json: cannot make");
 	r = file_from_fd(&f, fd, "/run/cairn/state.json");
-	return r < 0 ? r : file_write(&f, text.data, text.size, 0);
+	if (r == 0)
+		r = file_write(&f, text.data, text.size, 0);
+	return r < 0 ? r : trust_save(trust);
 }

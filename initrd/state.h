@@ -9,8 +9,11 @@ struct state_times {
 	uint64_t start, policy, modules, found, mounted;
 };
 
-/* Leaves what the init did in /run/cairn/state.json (docs/boot.md lists the members). */
+/*
+ * Leaves what the init did in /run/cairn/state.json (docs/boot.md lists the members), and
+ * the certificate that was used beside it.
+ */
 int state_save(const struct policy *policy, const struct base *base,
-	const struct state_times *times);
+	const struct trust *trust, const struct state_times *times);
 
 #endif

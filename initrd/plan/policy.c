@@ -9,6 +9,7 @@ static const char *const verities[] = {"panic", "restart", "eio", NULL};
 static const char *const failures[] = {"poweroff", "reboot", "panic", NULL};
 static const char *const overlays[] = {"none", "volatile", NULL};
 static const char *const cmdlines[] = {"strict", "open", NULL};
+static const char *const rollbacks[] = {"any", "tpm", NULL};
 static const char *const file_systems[] = {"erofs", "squashfs", "ext4", NULL};
 
 const char *policy_verity_name(enum policy_verity v)
@@ -19,6 +20,11 @@ const char *policy_verity_name(enum policy_verity v)
 const char *policy_failure_name(enum policy_failure f)
 {
 	return failures[f];
+}
+
+bool policy_requires(const struct policy *p, enum purpose purpose)
+{
+	return p->require_signature >> purpose & 1;
 }
 
 void policy_defaults(struct policy *p)
@@ -35,17 +41,49 @@ static int choose(const char *const *names, const char *value)
 	return -1;
 }
 
-/* A number from 1 to 86400 without sign or leading zeros, or 0. */
-static unsigned seconds(const char *value)
+/* A number up to MAX, of at most five digits, without sign or leading zeros. */
+static bool set_number(unsigned *field, const char *value, unsigned max)
 {
 	unsigned n = 0;
 	for (size_t i = 0; value[i]; i++) {
 		if (value[i] < '0' || value[i] > '9' || i > 4 ||
-			(i == 0 && value[i] == '0'))
-			return 0;
+			(i == 1 && value[0] == '0'))
+			return false;
 		n = n * 10 + (unsigned)(value[i] - '0');
 	}
-	return n <= 86400 ? n : 0;
+	*field = n;
+	return value[0] && n <= max;
+}
+
+static bool set_seconds(unsigned *field, const char *value)
+{
+	return set_number(field, value, 86400) && *field > 0;
+}
+
+/* Generations are not for the boot to check. */
+#define SIGNABLE (1u << PURPOSE_ROOT | 1u << PURPOSE_SYSEXT | 1u << PURPOSE_CONFEXT)
+
+/* "none", or names of purposes with commas between them, each once. */
+static bool set_purposes(unsigned *field, const char *value)
+{
+	*field = 0;
+	if (!strcmp(value, "none"))
+		return true;
+	for (;;) {
+		size_t size = strcspn(value, ",");
+		unsigned bit = 0;
+		for (int i = 0; i < N_PURPOSES; i++) {
+			const char *name = purpose_name((enum purpose)i);
+			if (strlen(name) == size && !strncmp(name, value, size))
+				bit = 1u << i;
+		}
+		if (!(bit & SIGNABLE) || *field & bit)
+			return false;
+		*field |= bit;
+		if (!value[size])
+			return true;
+		value += size + 1;
+	}
 }
 
 static bool is_root_hash(const char *text)
@@ -86,6 +124,9 @@ enum key {
 	KEY_OVERLAY,
 	KEY_CMDLINE,
 	KEY_INIT,
+	KEY_REQUIRE_SIGNATURE,
+	KEY_ROLLBACK,
+	KEY_EPOCH,
 	KEY_WAIT,
 	KEY_TIMEOUT,
 	KEY_WORD,
@@ -93,7 +134,8 @@ enum key {
 };
 
 static const char *const keys[] = {"version", "part", "roothash", "fs", "verity",
-	"on-failure", "overlay", "cmdline", "init", "wait", "timeout", "word", NULL};
+	"on-failure", "overlay", "cmdline", "init", "require-signature", "rollback",
+	"epoch", "wait", "timeout", "word", NULL};
 
 /* Sets one key; false if the value makes no sense. */
 static bool set(struct policy *p, enum key key, const char *value)
@@ -125,10 +167,17 @@ static bool set(struct policy *p, enum key key, const char *value)
 		break;
 	case KEY_INIT:
 		return set_text(p->init, sizeof p->init, value, is_init_path(value));
+	case KEY_REQUIRE_SIGNATURE:
+		return set_purposes(&p->require_signature, value);
+	case KEY_ROLLBACK:
+		p->rollback = (enum policy_rollback)(i = choose(rollbacks, value));
+		break;
+	case KEY_EPOCH:
+		return set_number(&p->epoch, value, POLICY_EPOCH_MAX);
 	case KEY_WAIT:
-		return (p->wait_s = seconds(value)) > 0;
+		return set_seconds(&p->wait_s, value);
 	case KEY_TIMEOUT:
-		return (p->timeout_s = seconds(value)) > 0;
+		return set_seconds(&p->timeout_s, value);
 	case KEY_WORD:
 		return words_add(&p->words, span_of(value, strlen(value))) == 0;
 	case N_KEYS:
@@ -149,7 +198,7 @@ static enum key key_of_word(struct policy *p, const char *word, const char **val
 	if ((*value = word_value(word, "init")))
 		return KEY_INIT;
 	static const enum key of_cairn[] = {KEY_VERITY, KEY_ON_FAILURE, KEY_OVERLAY,
-		KEY_CMDLINE, KEY_WAIT, KEY_TIMEOUT};
+		KEY_CMDLINE, KEY_REQUIRE_SIGNATURE, KEY_ROLLBACK, KEY_WAIT, KEY_TIMEOUT};
 	for (size_t i = 0; i < sizeof of_cairn / sizeof of_cairn[0]; i++) {
 		char name[32];
 		snprintf(name, sizeof name, "cairn.%s", keys[of_cairn[i]]);
@@ -201,14 +250,32 @@ int policy_check(const struct policy *p)
 	return 0;
 }
 
+static int write_purposes(unsigned purposes, struct buffer *text)
+{
+	int r = buffer_printf(text, "require-signature=%s", purposes ? "" : "none");
+	const char *comma = "";
+	for (int i = 0; r == 0 && i < N_PURPOSES; i++) {
+		if (!(purposes >> i & 1))
+			continue;
+		r = buffer_printf(text, "%s%s", comma, purpose_name((enum purpose)i));
+		comma = ",";
+	}
+	return r < 0 ? r : buffer_append(text, "\n", 1);
+}
+
 int policy_write(const struct policy *p, struct buffer *text)
 {
 	int r = buffer_printf(text,
 		"version=1\npart=%s\nroothash=%s\nfs=%s\nverity=%s\non-failure=%s\n"
-		"overlay=%s\ncmdline=%s\ninit=%s\nwait=%u\ntimeout=%u\n",
+		"overlay=%s\ncmdline=%s\ninit=%s\n",
 		parts[p->part], p->root_hash, p->fs, verities[p->verity],
 		failures[p->on_failure], overlays[p->overlay], cmdlines[p->cmdline],
-		p->init, p->wait_s, p->timeout_s);
+		p->init);
+	if (r == 0)
+		r = write_purposes(p->require_signature, text);
+	if (r == 0)
+		r = buffer_printf(text, "rollback=%s\nepoch=%u\nwait=%u\ntimeout=%u\n",
+			rollbacks[p->rollback], p->epoch, p->wait_s, p->timeout_s);
 	for (size_t i = 0; r == 0 && i < p->words.n; i++)
 		r = buffer_printf(text, "word=%s\n", words_get(&p->words, i));
 	return r;

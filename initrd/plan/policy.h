@@ -3,6 +3,7 @@
 #define CAIRN_INITRD_PLAN_POLICY_H
 
 #include "core/buffer.h"
+#include "core/purpose.h"
 #include "initrd/plan/words.h"
 
 /*
@@ -20,6 +21,9 @@
  *     overlay=none|volatile
  *     cmdline=strict|open
  *     init=/absolute/path
+ *     require-signature=none|PURPOSE,...   (root, sysext, confext)
+ *     rollback=any|tpm        tpm: only with a floor of epochs in the TPM
+ *     epoch=number            CAIRN_EPOCH of the image's os-release
  *     wait=seconds            for the partitions to appear
  *     timeout=seconds         for the whole boot up to the real init
  *     word=console=ttyS0
@@ -55,12 +59,22 @@ enum policy_cmdline {
 	CMDLINE_OPEN, /* words nobody knows are let through */
 };
 
+enum policy_rollback {
+	ROLLBACK_ANY, /* a floor in the TPM counts if there is one */
+	ROLLBACK_TPM, /* without one there is no boot */
+};
+
+#define POLICY_EPOCH_MAX 65535
+
 struct policy {
 	enum policy_part part;
 	enum policy_verity verity;
 	enum policy_failure on_failure;
 	enum policy_overlay overlay;
 	enum policy_cmdline cmdline;
+	enum policy_rollback rollback;
+	unsigned require_signature; /* 1 << enum purpose for each */
+	unsigned epoch;
 	char root_hash[65];
 	char fs[16];
 	char init[256];
@@ -74,8 +88,9 @@ void policy_defaults(struct policy *p);
 /*
  * Takes LINE, the whole command line of the UKI as text: it becomes the policy's words,
  * and roothash=|usrhash=, init=, cairn.overlay=, cairn.verity=, cairn.on-failure=,
- * cairn.cmdline=, cairn.wait= and cairn.timeout= set what they name. STATUS_USAGE for
- * any other cairn.*, for a value that makes no sense and for one that comes twice.
+ * cairn.cmdline=, cairn.require-signature=, cairn.rollback=, cairn.wait= and
+ * cairn.timeout= set what they name. STATUS_USAGE for any other cairn.*, for a value that
+ * makes no sense and for one that comes twice.
  */
 int policy_from_cmdline(struct policy *p, const char *line);
 
@@ -91,5 +106,8 @@ int policy_parse(struct policy *p, struct span text);
 /* "panic", "restart", "eio"; and so on: as in the file. */
 const char *policy_verity_name(enum policy_verity v);
 const char *policy_failure_name(enum policy_failure f);
+
+/* Whether the policy wants signatures for PURPOSE checked before the image is used. */
+bool policy_requires(const struct policy *p, enum purpose purpose);
 
 #endif

@@ -80,6 +80,9 @@ test_contents() {
 		overlay=volatile
 		cmdline=strict
 		init=/sbin/init
+		require-signature=none
+		rollback=any
+		epoch=0
 		wait=30
 		timeout=120
 		word=roothash=$hash

@@ -115,7 +115,8 @@ initrd() {
 
 # qemu LIMIT COMMAND-LINE DISK... : boots $T/initrd with the disks; the console is in
 # $T/serial. Without no_timer_check, kernels panic on an emulator that waits for the host's
-# processors. What kind of disks: $disk_device, behind $controller if that is set.
+# processors. What kind of disks: $disk_device, behind $controller if that is set; what else
+# the machine has: $machine.
 qemu() {
 	local limit=$1 line=$2 image drives=() n=0
 	shift 2
@@ -128,7 +129,7 @@ qemu() {
 	exec timeout -k 5 "$limit" qemu-system-x86_64 -M q35 -accel "$CAIRN_ACCEL" -smp 1 \
 		-cpu "$(qemu_cpu)" -nodefaults -no-user-config -display none -serial stdio \
 		-no-reboot -m 512 -kernel "$kernel" -initrd "$T/initrd" -append "$line no_timer_check" \
-		"${drives[@]}" </dev/null >"$T/serial" 2>"$T/qemu.err"
+		${machine:-} "${drives[@]}" </dev/null >"$T/serial" 2>"$T/qemu.err"
 }
 
 # boot COMMAND-LINE DISK... : the guest must end by itself.

@@ -11,6 +11,7 @@ test_verified_boot() {
 	booted
 	says "MARKER state:   \"rootHash\": \"$roothash\""
 	says 'MARKER state:   "signature": "none"'
+	says 'MARKER state:   "rollback": "unprotected"'
 	says 'MARKER state:   "onCorruption": "panic"'
 	says 'MARKER mount: /dev/dm-0 / erofs ro'
 	says 'MARKER write /written: Read-only file system'
