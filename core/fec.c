@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/fec.h"
 
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +14,7 @@
 /* What a thread reads at a time, and the parity it has in hand: both stay in its cache.
  */
 #define READ_SIZE   ((size_t)1 << 17)
+#define GROUP_MAX   (READ_SIZE / MERKLE_BLOCK_MIN)
 #define PARITY_SIZE ((size_t)1 << 19)
 
 struct encode {
@@ -22,8 +24,11 @@ struct encode {
 	uint64_t rounds;
 	size_t group; /* rounds done together */
 	uint8_t generator[FEC_ROOTS_MAX + 1];
-	uint8_t *
-		*scratch; /* per thread: READ_SIZE, then the parity twice, then a block */
+	uint8_t **scratch; /* per thread: READ_SIZE, the parity twice, a block */
+	/* of a comparison: */
+	pthread_mutex_t lock; /* of the two below */
+	struct ranges *bad;
+	struct ranges *unreadable;
 };
 
 int fec_check(const struct fec *fec)
@@ -133,18 +138,27 @@ static void interleave(const struct fec *fec, uint8_t *const *rows, uint8_t *out
 			out[k * fec->roots + i] = rows[i][k];
 }
 
+/* Parity of the rounds of a group, and where it is. */
+struct group {
+	uint64_t first;
+	size_t n;
+	uint8_t *parity;
+	uint8_t *other; /* room for as much */
+};
+
 /* Rounds ITEM * group and on: one sequential read per symbol for all of them. */
-static int encode_group(void *context, unsigned worker, uint64_t item)
+static int compute_group(
+	const struct encode *e, unsigned worker, uint64_t item, struct group *g)
 {
-	const struct encode *e = context;
 	const struct fec *fec = e->fec;
-	uint64_t first = item * e->group;
-	size_t n = e->rounds - first < e->group ? (size_t)(e->rounds - first) : e->group;
 	size_t parity_size = fec->block_size * fec->roots;
 	uint8_t *data = e->scratch[worker], *state = data + READ_SIZE;
 	uint8_t *out = state + e->group * parity_size,
 		*feedback = out + e->group * parity_size;
-	uint8_t *rows[READ_SIZE / MERKLE_BLOCK_MIN][FEC_ROOTS_MAX];
+	uint8_t *rows[GROUP_MAX][FEC_ROOTS_MAX];
+	uint64_t first = item * e->group;
+	size_t n = e->rounds - first < e->group ? (size_t)(e->rounds - first) : e->group;
+	*g = (struct group){first, n, out, state};
 	memset(state, 0, n * parity_size);
 	for (size_t k = 0; k < n; k++)
 		for (unsigned i = 0; i < fec->roots; i++)
@@ -160,37 +174,94 @@ static int encode_group(void *context, unsigned worker, uint64_t item)
 	for (size_t k = 0; k < n; k++)
 		interleave(fec, rows[k], out + k * parity_size);
 	progress_add((uint64_t)n * fec->block_size * (FEC_SYMBOLS - fec->roots));
-	return file_write(
-		e->parity, out, n * parity_size, e->offset + first * parity_size);
+	return 0;
+}
+
+static int write_group(void *context, unsigned worker, uint64_t item)
+{
+	const struct encode *e = context;
+	size_t size = e->fec->block_size * e->fec->roots;
+	struct group g;
+	int r = compute_group(e, worker, item, &g);
+	return r < 0 ? r
+		     : file_write(e->parity, g.parity, g.n * size,
+			       e->offset + g.first * size);
+}
+
+static int compare_group(void *context, unsigned worker, uint64_t item)
+{
+	struct encode *e = context;
+	size_t size = e->fec->block_size * e->fec->roots;
+	bool missing[GROUP_MAX];
+	struct group g;
+	int r = compute_group(e, worker, item, &g);
+	if (r == 0)
+		r = file_salvage(e->parity, g.other, g.n * size,
+			e->offset + g.first * size, size, missing);
+	if (r < 0)
+		return r;
+	r = 0;
+	pthread_mutex_lock(&e->lock);
+	for (size_t k = 0; r == 0 && k < g.n; k++) {
+		if (missing[k])
+			r = ranges_add(e->unreadable, g.first + k, 1);
+		else if (memcmp(g.parity + k * size, g.other + k * size, size))
+			r = ranges_add(e->bad, g.first + k, 1);
+	}
+	pthread_mutex_unlock(&e->lock);
+	return r;
+}
+
+/* All groups, by DO_GROUP. */
+static int run(struct encode *e, unsigned jobs,
+	int (*do_group)(void *context, unsigned worker, uint64_t item))
+{
+	const struct fec *fec = e->fec;
+	int r = fec_check(fec);
+	if (r < 0)
+		return r;
+	e->rounds = fec_rounds(fec);
+	size_t parity_size = fec->block_size * fec->roots;
+	e->group = PARITY_SIZE / parity_size ? PARITY_SIZE / parity_size : 1;
+	if (e->group > READ_SIZE / fec->block_size)
+		e->group = READ_SIZE / fec->block_size;
+	make_generator(e->generator, fec->roots);
+	if (jobs == 0)
+		jobs = workers_default();
+	if (!(e->scratch = calloc(jobs, sizeof *e->scratch)))
+		return error_memory();
+	for (unsigned i = 0; r == 0 && i < jobs; i++) {
+		e->scratch[i] = huge_alloc(
+			READ_SIZE + 2 * e->group * parity_size + fec->block_size);
+		if (!e->scratch[i])
+			r = error_memory();
+	}
+	if (r == 0)
+		r = workers_run(jobs, u64_div_up(e->rounds, e->group), do_group, e);
+	for (unsigned i = 0; i < jobs; i++)
+		free(e->scratch[i]);
+	free(e->scratch);
+	return r;
 }
 
 int fec_encode(
 	const struct fec *fec, const struct file *parity, uint64_t offset, unsigned jobs)
 {
 	struct encode e = {.fec = fec, .parity = parity, .offset = offset};
-	int r = fec_check(fec);
-	if (r < 0)
-		return r;
-	e.rounds = fec_rounds(fec);
-	size_t parity_size = fec->block_size * fec->roots;
-	e.group = PARITY_SIZE / parity_size ? PARITY_SIZE / parity_size : 1;
-	if (e.group > READ_SIZE / fec->block_size)
-		e.group = READ_SIZE / fec->block_size;
-	make_generator(e.generator, fec->roots);
-	if (jobs == 0)
-		jobs = workers_default();
-	if (!(e.scratch = calloc(jobs, sizeof *e.scratch)))
-		return error_memory();
-	for (unsigned i = 0; r == 0 && i < jobs; i++) {
-		e.scratch[i] = huge_alloc(
-			READ_SIZE + 2 * e.group * parity_size + fec->block_size);
-		if (!e.scratch[i])
-			r = error_memory();
-	}
-	if (r == 0)
-		r = workers_run(jobs, u64_div_up(e.rounds, e.group), encode_group, &e);
-	for (unsigned i = 0; i < jobs; i++)
-		free(e.scratch[i]);
-	free(e.scratch);
-	return r;
+	return run(&e, jobs, write_group);
+}
+
+int fec_compare(const struct fec *fec, const struct file *parity, uint64_t offset,
+	unsigned jobs, struct ranges *bad, struct ranges *unreadable)
+{
+	struct encode e = {.fec = fec,
+		.parity = parity,
+		.offset = offset,
+		.lock = PTHREAD_MUTEX_INITIALIZER,
+		.bad = bad,
+		.unreadable = unreadable};
+	int r = run(&e, jobs, compare_group);
+	ranges_sort(bad);
+	ranges_sort(unreadable);
+	return r < 0 ? r : bad->blocks || unreadable->blocks;
 }

@@ -53,6 +53,14 @@ int fec_encode(
 	const struct fec *fec, const struct file *parity, uint64_t offset, unsigned jobs);
 
 /*
+ * Computes the parity again and compares. BAD gets the numbers of rounds whose parity is
+ * another one, UNREADABLE of those where the disk does not give it (EIO); both must be
+ * zeroed. Returns 1 if there are any, 0 if not. What is covered must be readable.
+ */
+int fec_compare(const struct fec *fec, const struct file *parity, uint64_t offset,
+	unsigned jobs, struct ranges *bad, struct ranges *unreadable);
+
+/*
  * Computes the N_BAD blocks of numbers BAD (sorted as fec_sort does) from the others and
  * the parity, and writes those that come out consistently. At most `roots` of them in a
  * codeword can be; *N_LEFT gets the number of the others. What was written is a proposal:

@@ -460,4 +460,54 @@ test_valgrind_finds_nothing() {
 	fsverity digest data hash | cmp - out
 }
 
+# 2065 blocks and 2 roots: 9 parity blocks of 8192 bytes; block N is in number N % 9.
+test_parity_is_verified() {
+	noise data 8388608 31
+	expect 0 "$cairn" verity format data hash --fec-device=fec --root-hash-file=root
+	local verify="$cairn verity verify data hash --root-hash-file=root --fec-device=fec"
+	expect 0 $verify
+	[ ! -s out ]
+	cp fec good-fec
+	flip fec 9000
+	refused 3 'fec: 1 parity blocks are not those of data and tree, which are good' $verify
+	[ "$(cat out)" = 'bad parity block 1 (offset 8192, 8192 bytes)' ]
+	# Without the option nobody asked for it.
+	expect 0 "$cairn" verity verify data hash --root-hash-file=root
+	# What is over a bad block (2, and 976 = 108 * 9 + 4) cannot be judged by it.
+	flip data 9000
+	flip data 4000000
+	refused 3 'data: 2 bad data blocks, 1 bad parity blocks in fec' $verify
+	diff - out <<-END
+		bad data block 2 (offset 8192, 4096 bytes)
+		bad data block 976 (offset 3997696, 4096 bytes)
+		bad parity block 1 (offset 8192, 8192 bytes)
+		unknown parity block 2 (offset 16384, 8192 bytes)
+		unknown parity block 4 (offset 32768, 8192 bytes)
+	END
+	refused 3 'bad parity' $verify --json
+	python3 -c '
+import json
+j = json.load(open("out"))
+assert j["good"] is False and j["parityBlockSize"] == 8192 and j["parityOffset"] == 0
+assert j["badParity"]["ranges"] == [{"first": 1, "count": 1}]
+assert j["unknownParity"]["count"] == 2 and j["unreadableParity"]["count"] == 0'
+	refused 5 'the parity of 2065 blocks with 3 roots has 110592' $verify --fec-roots=3
+	# In one file, behind data and tree.
+	noise all 8388608 31
+	truncate -s 16M all
+	expect 0 "$cairn" verity format all all --data-blocks=2048 --hash-offset=8388608 --fec-device=all \
+		--fec-offset=12582912 --fec-roots=7 --root-hash-file=root
+	verify="$cairn verity verify all all --hash-offset=8388608 --fec-device=all --fec-offset=12582912
+		--fec-roots=7 --root-hash-file=root"
+	expect 0 $verify
+	flip all $((12582912 + 3 * 28672 + 28671))
+	refused 3 'all: 1 parity blocks are not those' $verify
+	[ "$(cat out)" = 'bad parity block 3 (offset 12668928, 28672 bytes)' ]
+	# A wrong root says nothing of data and tree, and so nothing of parity that differs.
+	refused 3 'the root hash is of another tree' "$cairn" verity verify data hash --fec-device=fec \
+		"$(printf '%064d' 1)"
+	grep -q '^unknown parity block 1-2 ' out
+	! grep -q '^bad parity' out
+}
+
 run_tests "$@"

@@ -92,10 +92,14 @@ import json
 j = json.load(open("out"))
 assert j["unreadableData"]["ranges"] == [{"first": 1220, "count": 1}]
 assert j["unreadableTree"]["count"] == 0 and j["badData"]["count"] == 2'
+	refused 3 'data: 2 bad data blocks' fault_between fec 9000 9001 $verify --fec-device=fec
+	grep -q '^unreadable parity block 1 (offset 8192, 8192 bytes)$' out
 	# And repair makes all three anew.
 	expect 0 fault_between data 5000000 5000001 "$cairn" verity repair data hash --fec-device=fec --root-hash-file=root -o new
 	grep -qP 'repaired data blocks: \t3$' out
 	cmp new good
+	refused 1 'fec: 1 parity blocks cannot be read; data and tree are good' \
+		fault_between fec 9000 9001 "$cairn" verity verify new hash --root-hash-file=root --fec-device=fec
 	nothing_else data good hash fec root new
 }
 
