@@ -27,6 +27,8 @@ enum {
 	OPT_FEC_ROOTS,
 	OPT_OUTPUT_HASH,
 	OPT_IN_PLACE,
+	OPT_BACKUP,
+	OPT_UNDO,
 	OPT_FORCE,
 	OPT_JOBS,
 	OPT_JSON,
@@ -50,6 +52,8 @@ static const struct option options[] = {
 	{"fec-roots", required_argument, NULL, OPT_FEC_ROOTS},
 	{"output-hash", required_argument, NULL, OPT_OUTPUT_HASH},
 	{"in-place", no_argument, NULL, OPT_IN_PLACE},
+	{"backup", required_argument, NULL, OPT_BACKUP},
+	{"undo", required_argument, NULL, OPT_UNDO},
 	{"force", no_argument, NULL, OPT_FORCE},
 	{"jobs", required_argument, NULL, OPT_JOBS},
 	{"json", no_argument, NULL, OPT_JSON},
@@ -176,6 +180,12 @@ static int parse_option(struct verity_options *o, int option, char **argv)
 			"--fec-offset", optarg, 0, INT64_MAX, &o->fec_offset);
 	case OPT_OUTPUT_HASH:
 		o->output_hash = optarg;
+		return 0;
+	case OPT_BACKUP:
+		o->backup = optarg;
+		return 0;
+	case OPT_UNDO:
+		o->undo = optarg;
 		return 0;
 	case OPT_FEC_ROOTS:
 		return parse_fec_roots(o, optarg);

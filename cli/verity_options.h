@@ -25,6 +25,8 @@ struct verity_options {
 	const char *output;
 	const char *output_hash;
 	bool in_place;
+	const char *backup;
+	const char *undo;
 	bool force;
 	bool json;
 	unsigned jobs;

@@ -10,7 +10,7 @@
 #include "core/output.h"
 #include "core/progress.h"
 #include "core/verity_format.h"
-#include "core/verity_repair.h"
+#include "core/verity_in_place.h"
 
 /* DATA and HASH as they are, the parity, and the copies that are worked on. */
 struct files {
@@ -30,6 +30,10 @@ static void files_close(struct files *f)
 
 static int check_options(const struct verity_options *o)
 {
+	if (o->undo && (o->fec_device || o->output || o->in_place || o->backup))
+		return error_usage("verity repair: --undo goes with no other option");
+	if (o->undo)
+		return 0;
 	if (!o->fec_device)
 		return error_usage("verity repair: --fec-device is wanted");
 	if ((o->output != NULL) == o->in_place)
@@ -37,6 +41,8 @@ static int check_options(const struct verity_options *o)
 			"verity repair: either --output or --in-place is wanted");
 	if (o->output_hash && o->in_place)
 		return error_usage("verity repair: --output-hash goes with --output");
+	if (o->backup && !o->in_place)
+		return error_usage("verity repair: --backup goes with --in-place");
 	return 0;
 }
 
@@ -55,9 +61,8 @@ static int make_copy(const struct verity_options *o, const struct file *from,
 {
 	struct stat st;
 	if (o->in_place && from->is_device)
-		return error_usage(
-			"%s: is a device; write the repaired contents to a file with "
-			"--output",
+		return error_usage("%s: is a device: --backup must say which file gets "
+				   "what is overwritten",
 			from->name);
 	if (fstat(from->fd, &st) < 0)
 		return error_errno("%s: cannot stat", from->name);
@@ -124,6 +129,36 @@ static int report(const struct verity_options *o, const struct verity_repair *re
 	return r;
 }
 
+/* In copies, which then take the place of the originals or go where they are wanted. */
+static int repair_copies(
+	const struct verity_options *o, struct files *f, struct verity_repair *repair)
+{
+	struct fec fec = *repair->fec;
+	int r = make_copies(o, f);
+	if (r < 0)
+		return r;
+	repair->data = &f->new_data.file;
+	repair->hash = f->one ? &f->new_data.file : &f->new_hash.file;
+	for (size_t i = 0; i < fec.n_parts; i++)
+		fec.parts[i].file =
+			fec.parts[i].file == &f->data ? repair->data : repair->hash;
+	repair->fec = &fec;
+	r = verity_repair(repair);
+	return r < 0 ? r : commit(o, f, repair);
+}
+
+static int repair_in_place(const struct verity_options *o, struct verity_repair *repair)
+{
+	struct verity_targets targets;
+	int r = verity_targets_open(&targets, o->arguments[0], o->arguments[1]);
+	if (r == 0)
+		r = verity_repair_in_place(repair, &targets, o->backup);
+	verity_targets_close(&targets);
+	if (r == 0 && (repair->repaired_data || repair->repaired_tree))
+		progress_note("what was overwritten is in %s", o->backup);
+	return r;
+}
+
 static int repair_files(
 	const struct verity_options *o, struct files *f, uint64_t tree_offset)
 {
@@ -135,19 +170,13 @@ static int repair_files(
 	if (r == 0)
 		r = verity_fec_of(&o->params, o->fec_roots, &f->data, &f->hash,
 			tree_offset, &f->parity, o->fec_offset, &fec);
-	if (r == 0)
-		r = make_copies(o, f);
 	if (r < 0)
 		return r;
-	const struct file *hash = f->one ? &f->new_data.file : &f->new_hash.file;
-	for (size_t i = 0; i < fec.n_parts; i++)
-		fec.parts[i].file =
-			fec.parts[i].file == &f->data ? &f->new_data.file : hash;
 	struct verity_repair repair = {
 		.name = o->arguments[0],
 		.params = &o->params,
-		.data = &f->new_data.file,
-		.hash = hash,
+		.data = &f->data,
+		.hash = &f->hash,
 		.tree_offset = tree_offset,
 		.root = root,
 		.fec = &fec,
@@ -155,10 +184,29 @@ static int repair_files(
 		.fec_offset = o->fec_offset,
 		.jobs = o->jobs,
 	};
-	r = verity_repair(&repair);
-	if (r == 0)
-		r = commit(o, f, &repair);
+	r = o->backup ? repair_in_place(o, &repair) : repair_copies(o, f, &repair);
 	return r < 0 ? r : report(o, &repair);
+}
+
+static int run_undo(const struct verity_options *o)
+{
+	struct verity_targets targets;
+	uint64_t n = 0;
+	int r = verity_targets_open(&targets, o->arguments[0], o->arguments[1]);
+	if (r == 0)
+		r = verity_undo(&targets, o->undo, &n);
+	verity_targets_close(&targets);
+	if (r < 0)
+		return r;
+	if (!o->json) {
+		printf("blocks put back: \t%ju\n", (uintmax_t)n);
+		return 0;
+	}
+	json_object *j = json_object_new_object();
+	json_add_number(j, "blocksPutBack", n);
+	r = json_print(j);
+	json_object_put(j);
+	return r;
 }
 
 static int run(int argc, char **argv)
@@ -172,6 +220,8 @@ static int run(int argc, char **argv)
 		r = check_options(&o);
 	if (r < 0)
 		return r;
+	if (o.undo)
+		return run_undo(&o);
 	interrupt_catch();
 	r = file_open_image(&f.data, o.arguments[0], O_RDONLY);
 	if (r == 0)

@@ -92,7 +92,10 @@ static int propose(const struct verity_repair *v, const struct merkle_damage *d)
 	for (unsigned i = 0; i < 4; i++)
 		n = append_blocks(bad, n, lists[i], i < 2 ? 0 : v->params->data_blocks);
 	fec_sort(v->fec, bad, n);
-	int r = fec_propose(v->fec, v->parity, v->fec_offset, bad, n, v->jobs, &n_left);
+	int r = v->before_write ? v->before_write(v->context, bad, n) : 0;
+	if (r == 0)
+		r = fec_propose(
+			v->fec, v->parity, v->fec_offset, bad, n, v->jobs, &n_left);
 	free(bad);
 	return r;
 }

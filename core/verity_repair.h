@@ -43,6 +43,12 @@ struct verity_repair {
 	const struct file *parity;
 	uint64_t fec_offset;
 	unsigned jobs;
+	/*
+	 * Called with the numbers of the N covered blocks (core/fec.h) that may be
+	 * written next; an error ends the repair. May be NULL.
+	 */
+	int (*before_write)(void *context, const uint64_t *blocks, size_t n);
+	void *context;
 	/* out */
 	uint64_t repaired_data; /* blocks */
 	uint64_t repaired_tree;

@@ -4,7 +4,7 @@
  * component, FAULT_FROM the offset from which on (up to FAULT_TO, if set); FAULT says
  * how: eio      the read fails; shrink   the file is cut off there before the first such
  * read; write    a byte at the beginning is written to, then; slow     every read takes
- * 20 ms.
+ * 20 ms, or FAULT_USEC.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -47,7 +47,7 @@ ssize_t pread64(int fd, void *data, size_t size, off_t offset)
 	static ssize_t (*real)(int, void *, size_t, off_t);
 	char path[4096];
 	const char *fault = getenv("FAULT"), *text = getenv("FAULT_FROM");
-	const char *end = getenv("FAULT_TO");
+	const char *end = getenv("FAULT_TO"), *usec = getenv("FAULT_USEC");
 	off_t from = text ? atoll(text) : 0;
 	if (!real)
 		real = (ssize_t(*)(int, void *, size_t, off_t))dlsym(
@@ -59,7 +59,7 @@ ssize_t pread64(int fd, void *data, size_t size, off_t offset)
 			return -1;
 		}
 		if (!strcmp(fault, "slow"))
-			usleep(20000);
+			usleep(usec ? (useconds_t)atoi(usec) : 20000);
 		once(fault, path, from);
 	}
 	return real(fd, data, size, offset);

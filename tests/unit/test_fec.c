@@ -12,6 +12,23 @@
 #include "core/rs_decode.h"
 
 /* The golden case of tests/golden/README.md: f(i) over 512 blocks. */
+/* The parity is good; then a byte in its second block is not. */
+static void check_comparison(const struct fec *fec, const struct file *parity)
+{
+	struct ranges bad = {0}, unreadable = {0};
+	uint64_t at = fec->block_size * fec->roots + 17;
+	uint8_t byte;
+	assert_int_equal(fec_compare(fec, parity, 0, 2, &bad, &unreadable), 0);
+	assert_int_equal(file_read(parity, &byte, 1, at), 0);
+	byte ^= 1;
+	assert_int_equal(file_write(parity, &byte, 1, at), 0);
+	assert_int_equal(fec_compare(fec, parity, 0, 2, &bad, &unreadable), 1);
+	assert_int_equal(bad.blocks, 1);
+	assert_int_equal(bad.items[0].first, 1);
+	assert_int_equal(unreadable.blocks, 0);
+	ranges_free(&bad);
+}
+
 static void known_parity(void **state)
 {
 	(void)state;
@@ -56,6 +73,7 @@ static void known_parity(void **state)
 		assert_int_equal(
 			hash_file(HASH_SHA256, &parity, 0, cases[i].size, digest), 0);
 		assert_string_equal(hex_encode(digest, 32, text), cases[i].sha256);
+		check_comparison(&fec, &parity);
 	}
 	free(f);
 }
