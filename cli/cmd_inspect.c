@@ -9,6 +9,7 @@
 #include "builder/uki.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
+#include "core/confine.h"
 #include "core/progress.h"
 #include "verifier/inspect.h"
 
@@ -141,6 +142,8 @@ static int inspect(const char *path, bool json)
 	json_object *document = NULL;
 	const struct inspect_options o = {.pcr11 = uki_pcr11};
 	int r = file_open_image(&f, path, O_RDONLY);
+	if (r == 0)
+		r = confine();
 	if (r == 0)
 		r = inspect_image(&f, &o, &document);
 	if (r == 0 && json)

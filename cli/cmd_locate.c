@@ -8,6 +8,7 @@
 
 #include "cli/arguments.h"
 #include "cli/verb.h"
+#include "core/confine.h"
 #include "core/progress.h"
 #include "verifier/locate.h"
 #include "verifier/locate_target.h"
@@ -145,6 +146,8 @@ static int run_locate(const struct options *o, char **argv)
 	AUTO_LOCATOR l = {0};
 	struct locate_target t;
 	int r = file_open_image(&f, argv[0], O_RDONLY);
+	if (r == 0)
+		r = confine();
 	if (r == 0)
 		r = locate_target_find(&t, &f, (uint32_t)o->partition);
 	if (r < 0)

@@ -3,14 +3,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "builder/extension.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
+#include "core/confine.h"
 #include "core/hex.h"
 #include "core/output.h"
 #include "core/progress.h"
@@ -207,8 +212,8 @@ static int print_json(const struct file *f, const struct report *report)
 	return r;
 }
 
-static int save_junit(const char *path, const struct file *f, const struct report *report,
-	const struct timespec *start)
+static int write_junit(const struct file *to, const struct file *f,
+	const struct report *report, const struct timespec *start)
 {
 	BUFFER xml = {0};
 	struct timespec end;
@@ -216,23 +221,34 @@ static int save_junit(const char *path, const struct file *f, const struct repor
 	double seconds = (double)(end.tv_sec - start->tv_sec) +
 			 (double)(end.tv_nsec - start->tv_nsec) / 1e9;
 	int r = report_junit(report, f->name, seconds, &xml);
-	return r < 0 ? r : output_save(path, 0666, true, buffer_span(&xml));
+	return r < 0 ? r : file_write(to, xml.data, xml.size, 0);
 }
 
-static int verify(const struct options *o, const char *path)
+/* Everything that is needed, before a byte of the image is looked at. */
+static int open_all(
+	const struct options *o, const char *path, struct file *f, struct file *manifest)
+{
+	int r = file_open_image(f, path, O_RDONLY);
+	if (r == 0 && o->manifest && o->rules.n_items)
+		r = file_open(manifest, o->manifest);
+	return r < 0 ? r : confine();
+}
+
+static int verify(const struct options *o, const char *path, const struct file *junit)
 {
 	AUTO_FILE f = FILE_CLOSED;
+	AUTO_FILE manifest = FILE_CLOSED;
 	AUTO_REPORT report = {0};
 	const struct verify_options v = {.root_hash = o->root_hash,
 		.pins = o->have_cert || o->trust ? &o->pins : NULL,
 		.purpose = o->purpose,
 		.no_signature = o->no_signature,
 		.rules = o->rules.n_items ? &o->rules : NULL,
-		.manifest = o->manifest,
+		.manifest = o->manifest ? &manifest : NULL,
 		.jobs = o->jobs};
 	struct timespec start;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	int r = file_open_image(&f, path, O_RDONLY);
+	int r = open_all(o, path, &f, &manifest);
 	if (r == 0)
 		r = verify_image(&f, &v, &report);
 	if (r < 0)
@@ -241,11 +257,50 @@ static int verify(const struct options *o, const char *path)
 		r = print_json(&f, &report);
 	else if (!o->quiet)
 		report_print(&report, path, stdout);
-	if (r == 0 && o->junit)
-		r = save_junit(o->junit, &f, &report, &start);
+	if (r == 0 && junit)
+		r = write_junit(junit, &f, &report, &start);
 	if (r == 0 && fflush(stdout))
 		r = error_errno("cannot write to standard output");
 	return r < 0 ? r : report_finish(&report, path);
+}
+
+/* What the confined process left in memory becomes the file. */
+static int save_junit(const char *path, const struct file *memory)
+{
+	BUFFER xml = {0};
+	struct stat s;
+	if (fstat(memory->fd, &s) < 0)
+		return error_errno("%s: cannot get the size", memory->name);
+	int r = buffer_append_zeros(&xml, (size_t)s.st_size);
+	if (r == 0)
+		r = file_read(memory, xml.data, xml.size, 0);
+	return r == 0 && xml.size ? output_save(path, 0666, true, buffer_span(&xml)) : r;
+}
+
+/*
+ * Who has parsed the image cannot open files any more, so that another process writes
+ * this one. Returns in both; the child goes on as if it were alone.
+ */
+static int verify_with_junit(const struct options *o, const char *path)
+{
+	AUTO_FILE memory = FILE_CLOSED;
+	int status = 0, r = file_in_memory(&memory, "JUnit report", (struct span){0});
+	if (r < 0)
+		return r;
+	pid_t pid = fork();
+	if (pid < 0)
+		return error_errno("cannot start a process");
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		return verify(o, path, &memory);
+	}
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_errno("cannot wait for a process");
+	r = save_junit(o->junit, &memory);
+	if (r < 0)
+		return r;
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
 }
 
 static int run(int argc, char **argv)
@@ -254,7 +309,8 @@ static int run(int argc, char **argv)
 	int r = parse(&o, argc, argv);
 	progress_silence(o.quiet);
 	if (r == 0)
-		r = verify(&o, argv[optind]);
+		r = o.junit ? verify_with_junit(&o, argv[optind])
+			    : verify(&o, argv[optind], NULL);
 	certificates_free(&o.pins);
 	rules_free(&o.rules);
 	free(o.manifest);

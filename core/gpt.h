@@ -35,6 +35,8 @@ enum gpt_part {
 struct gpt_area {
 	uint64_t offset, size; /* in bytes, whole sectors; size 0: could not be located */
 	char fault[GPT_FAULT_SIZE]; /* what is wrong with it, "" if nothing is */
+	/* Of the fault: STATUS_FORMAT; _FAILED: not readable; _UNCHECKED: not known. */
+	enum status status;
 };
 
 struct gpt_partition {

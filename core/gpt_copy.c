@@ -31,6 +31,7 @@ bool gpt_fault(struct gpt_area *area, const char *format, ...)
 {
 	if (*area->fault)
 		return false;
+	area->status = STATUS_FORMAT;
 	va_list args;
 	va_start(args, format);
 	vsnprintf(area->fault, sizeof area->fault, format, args);
@@ -51,9 +52,13 @@ bool gpt_read_area(const struct gpt_source *source, struct gpt_area *area, void 
 	if (area->offset > source->size || area->size > source->size - area->offset)
 		return gpt_fault(area, "lies outside the disk of %ju bytes",
 			(uintmax_t)source->size);
-	if (source->read(source->context, data, (size_t)area->size, area->offset) < 0)
-		return gpt_fault(area, "%.*s", GPT_FAULT_SIZE - 1, error_text());
-	return true;
+	if (source->read(source->context, data, (size_t)area->size, area->offset) == 0)
+		return true;
+	if (!*area->fault) {
+		gpt_fault(area, "%.*s", GPT_FAULT_SIZE - 1, error_text());
+		area->status = error_status();
+	}
+	return false;
 }
 
 /* ---- header ------------------------------------------------------------------------ */
@@ -287,7 +292,8 @@ void gpt_copy_read(struct gpt_copy *c, uint8_t *sector)
 	*c->entry = (struct gpt_area){0};
 	c->header_good = check_header(c, sector);
 	c->good = c->header_good && check_entries(c);
-	if (!c->header_good)
-		gpt_fault(
-			c->entry, "not checked: the header does not tell where they are");
+	if (c->header_good)
+		return;
+	gpt_fault(c->entry, "not checked: the header does not tell where they are");
+	c->entry->status = STATUS_UNCHECKED;
 }

@@ -73,7 +73,7 @@ static const struct payload *find_payload(
 {
 	for (size_t i = 0; i < b->n_payloads; i++) {
 		const struct payload *p = &b->payloads[i];
-		const char *trusted = b->o->root_hash   ? b->o->root_hash
+		const char *trusted = p->given          ? p->given
 				      : *p->signed_hash ? p->signed_hash
 							: p->claimed;
 		if (p->set->role == role && *trusted && says(value, trusted))
@@ -144,11 +144,12 @@ static void compare_policy(
 			"has",
 			policy->root_hash);
 	else if (probe_file_system(b->disk->file, p->data.offset, p->data.size, &probe) <
-			 0 ||
-		 strcmp(probe_name(probe.kind), policy->fs))
+		 0)
+		report_error(b->report, "initrd", place, b->disk->file->name);
+	else if (strcmp(probe_name(probe.kind), policy->fs))
 		report_fault(b->report, STATUS_CONTENT, "initrd", place,
-			"the initrd's boot policy wants %s on the %s", policy->fs,
-			p->data.area);
+			"the initrd's boot policy wants %s on the %s, which holds %s",
+			policy->fs, p->data.area, probe_name(probe.kind));
 	else
 		report_good(b->report, "initrd", place,
 			"the initrd's boot policy names the root hash and file system of "
@@ -168,8 +169,8 @@ static void check_policy(
 		report_error(b->report, "initrd", place, p->pe.name);
 	else if (r == 1)
 		report_note(b->report, "initrd", place,
-			"no boot policy of Cairn's in its initrd: it decides in some "
-			"other way");
+			"no boot policy of Cairn's in the first archive of its initrd: "
+			"what decides is not checked");
 	else
 		compare_policy(b, place, &policy);
 }

@@ -18,11 +18,16 @@ static const char *text_of(json_object *object, const char *key)
 	return json_object_get_string(value);
 }
 
-int packages_load(struct packages *p, const char *path)
+int packages_load(struct packages *p, const struct file *f)
 {
+	const char *path = f->name;
 	*p = (struct packages){0};
 	BUFFER text = {0};
-	int r = file_slurp(path, MANIFEST_MAX, &text);
+	if (f->size > MANIFEST_MAX)
+		return error_format("%s: too large for a manifest", path);
+	int r = buffer_append_zeros(&text, (size_t)f->size);
+	if (r == 0)
+		r = file_read(f, text.data, text.size, 0);
 	if (r == 0)
 		r = json_parse(buffer_span(&text), path, MANIFEST_MAX, &p->document);
 	if (r < 0)

@@ -4,6 +4,7 @@
 
 #include <stdbool.h>
 
+#include "core/file.h"
 #include "core/json.h"
 
 /*
@@ -18,10 +19,10 @@ struct packages {
 };
 
 /*
- * Reads the manifest PATH. STATUS_FORMAT if it is none; STATUS_UNCHECKED if it has no
+ * Reads the manifest in F. STATUS_FORMAT if it is none; STATUS_UNCHECKED if it has no
  * list of packages.
  */
-int packages_load(struct packages *p, const char *path);
+int packages_load(struct packages *p, const struct file *f);
 void packages_free(struct packages *p);
 #define AUTO_PACKAGES __attribute__((cleanup(packages_free))) struct packages
 

@@ -287,7 +287,7 @@ void payload_check_signature(
 void payload_check_tree(
 	const struct payload *p, const struct verify_options *o, struct report *report)
 {
-	const char *text = o->root_hash      ? o->root_hash
+	const char *text = p->given          ? p->given
 			   : *p->signed_hash ? p->signed_hash
 					     : p->claimed;
 	uint8_t root[HASH_MAX_SIZE];

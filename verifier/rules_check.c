@@ -146,7 +146,7 @@ static bool open_packages(struct subject *s)
 	report_fault(s->report, STATUS_UNCHECKED, "policy", &image,
 		"rules about packages were not checked: %s is the manifest of another "
 		"image",
-		s->o->manifest);
+		s->o->manifest->name);
 	return false;
 }
 

@@ -18,8 +18,7 @@ static void check_table(const struct disk *disk, struct report *report)
 			.size = a->size};
 		located = located || a->size;
 		if (*a->fault)
-			report_fault(
-				report, STATUS_FORMAT, "gpt", &place, "%s", a->fault);
+			report_fault(report, a->status, "gpt", &place, "%s", a->fault);
 		else if (a->size)
 			report_good(report, "gpt", &place, "sound");
 	}
@@ -111,16 +110,31 @@ static void tell_others(const struct disk *disk, struct report *report)
 	}
 }
 
-/* The hash that was given must be that of one set; a second set has none to be held to.
+/*
+ * The hash that was given is that of one set; a second set has none to be held to. If
+ * none claims it, all are held to it: one that claims nothing may have it.
  */
+static void give_hash(struct payload *list, size_t n, const struct verify_options *o)
+{
+	bool claimed = false;
+	for (size_t i = 0; o->root_hash && i < n; i++)
+		claimed = claimed || !strcmp(o->root_hash, list[i].claimed);
+	for (size_t i = 0; i < n; i++)
+		if (!claimed || !strcmp(o->root_hash, list[i].claimed))
+			list[i].given = o->root_hash;
+}
+
 static void check_given_hash(
 	const struct payload *p, const struct verify_options *o, struct report *report)
 {
-	if (o->root_hash && *p->claimed && strcmp(o->root_hash, p->claimed))
+	if (p->given && *p->claimed && strcmp(p->given, p->claimed))
 		report_fault(report, STATUS_CONTENT, "root-hash", &p->data,
 			"the partitions' UUIDs say root hash %s, not the %s that was "
 			"given",
-			p->claimed, o->root_hash);
+			p->claimed, p->given);
+	else if (o->root_hash && !p->given)
+		report_note(report, "root-hash", &p->data,
+			"the root hash that was given is another partition's");
 }
 
 static int check_payloads(
@@ -134,8 +148,10 @@ static int check_payloads(
 			&(struct place){.area = "image"},
 			"no root or usr partition: there is nothing here that could be "
 			"verified");
-	for (size_t i = 0; i < disk->n_sets; i++) {
+	for (size_t i = 0; i < disk->n_sets; i++)
 		payload_init(&list[i], disk, &disk->sets[i]);
+	give_hash(list, disk->n_sets, o);
+	for (size_t i = 0; i < disk->n_sets; i++) {
 		check_given_hash(&list[i], o, report);
 		payload_check_structure(&list[i], report);
 		payload_check_signature(&list[i], o, report);

@@ -17,9 +17,10 @@ struct verify_options {
 	enum purpose purpose;            /* what they must be trusted for */
 	bool no_signature;         /* the caller does without signatures, knowingly */
 	const struct rules *rules; /* what else is demanded; NULL: nothing */
-	const char *manifest; /* the image's manifest, for rules about packages, or NULL
-			       */
-	unsigned jobs;        /* threads; 0: one per processor */
+	const struct file
+		*manifest; /* the image's manifest, for rules about packages, or NULL
+			    */
+	unsigned jobs;     /* threads; 0: one per processor */
 };
 
 /*

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * For LD_PRELOAD: makes reads of one file go wrong. FAULT_FILE is the file's last
- * component, FAULT_FROM the offset from which on (up to FAULT_TO, if set); FAULT says
- * how: eio      the read fails; shrink   the file is cut off there before the first such
- * read; write    a byte at the beginning is written to, then; slow     every read takes
- * 20 ms, or FAULT_USEC.
+ * component (or FAULT_INODE its number), FAULT_FROM the offset from which on (up to
+ * FAULT_TO, if set); FAULT says how: eio      the read fails; shrink   the file is cut
+ * off there before the first such read; write    a byte at the beginning is written to,
+ * then; slow     every read takes 20 ms, or FAULT_USEC.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -12,12 +12,17 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 static int is_meant(int fd, char path[4096])
 {
 	char link[40];
-	const char *name = getenv("FAULT_FILE");
+	const char *name = getenv("FAULT_FILE"), *inode = getenv("FAULT_INODE");
+	struct stat s;
+	/* For programs that may not look at /proc any more. */
+	if (inode)
+		return fstat(fd, &s) == 0 && s.st_ino == strtoull(inode, NULL, 10);
 	snprintf(link, sizeof link, "/proc/self/fd/%d", fd);
 	ssize_t n = readlink(link, path, 4095);
 	if (n < 0 || !name)
