@@ -20,7 +20,7 @@ struct payload {
 	uint64_t tree_offset; /* in the image, bytes */
 	uint64_t tree_size;   /* bytes */
 	bool has_tree;        /* the three above hold, and lie inside their partitions */
-	const char *given; /* the root hash it must have; NULL: any; not owned */
+	const char *given;    /* the root hash it must have; NULL: any; not owned */
 	char claimed[PAYLOAD_HASH_TEXT]; /* root hash by the partitions' UUIDs, "" if none
 					  */
 	char signed_hash[PAYLOAD_HASH_TEXT]; /* what a trusted signature says, "" if none
