@@ -4,6 +4,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -57,6 +58,7 @@ int blobfs_import_file(struct blobfs_import *i, const char *path)
 /* A directory on the way down: its entries, sorted, and how far we are. */
 struct level {
 	int fd;
+	char *path; /* for messages and results */
 	struct dirent **names;
 	int n_names;
 	int next;
@@ -67,14 +69,14 @@ static int by_bytes(const struct dirent **a, const struct dirent **b)
 	return strcmp((*a)->d_name, (*b)->d_name);
 }
 
-/* Takes over FD. */
-static int enter(struct level *l, int fd, const char *name)
+/* Takes over FD and PATH; the level can be left whatever comes of it. */
+static int enter(struct level *l, int fd, char *path)
 {
-	*l = (struct level){.fd = fd};
+	*l = (struct level){.fd = fd, .path = path};
 	l->n_names = scandirat(fd, ".", &l->names, NULL, by_bytes);
 	if (l->n_names < 0) {
 		l->n_names = 0;
-		return error_errno("%s: cannot list", name);
+		return error_errno("%s: cannot list", path);
 	}
 	return 0;
 }
@@ -84,7 +86,40 @@ static void leave(struct level *l)
 	for (int k = 0; k < l->n_names; k++)
 		free(l->names[k]);
 	free(l->names);
+	free(l->path);
 	close(l->fd);
+}
+
+/* Adds the file NAME, which is called PATH from then on. */
+static int add_file(
+	struct blobfs_import *i, const struct level *l, const char *name, char *path)
+{
+	struct file f = FILE_CLOSED;
+	int r = file_open_at(&f, l->fd, name);
+	if (r < 0) {
+		free(path);
+		return error_context(r, "%s", l->path);
+	}
+	free(f.name);
+	f.name = path;
+	return take(i, &f);
+}
+
+/* Goes down into the directory NAME. Takes over PATH. */
+static int go_down(struct level *levels, unsigned *depth, const char *name, char *path)
+{
+	const struct level *l = &levels[*depth - 1];
+	int flags = O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC, r;
+	if (*depth == MAX_DEPTH) {
+		r = error_format("%s: too many directories in each other", path);
+	} else {
+		int fd = openat(l->fd, name, flags);
+		if (fd >= 0)
+			return enter(&levels[(*depth)++], fd, path);
+		r = error_errno("%s: cannot open", path);
+	}
+	free(path);
+	return r;
 }
 
 /* One entry of the innermost directory: adds a file, or goes down. */
@@ -93,23 +128,17 @@ static int visit(struct blobfs_import *i, struct level *levels, unsigned *depth)
 	struct level *l = &levels[*depth - 1];
 	const char *name = l->names[l->next++]->d_name;
 	struct stat st;
+	char *path;
 	if (!strcmp(name, ".") || !strcmp(name, ".."))
 		return 0;
 	if (fstatat(l->fd, name, &st, AT_SYMLINK_NOFOLLOW) < 0)
-		return error_errno("%s: cannot stat", name);
-	if (S_ISREG(st.st_mode)) {
-		struct file f = FILE_CLOSED;
-		int r = file_open_at(&f, l->fd, name);
-		return r < 0 ? r : take(i, &f);
-	}
-	if (!S_ISDIR(st.st_mode))
+		return error_errno("%s/%s: cannot stat", l->path, name);
+	if (!S_ISREG(st.st_mode) && !S_ISDIR(st.st_mode))
 		return 0;
-	if (*depth == MAX_DEPTH)
-		return error_format("%s: too many directories in each other", name);
-	int fd = openat(l->fd, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-	if (fd < 0)
-		return error_errno("%s: cannot open", name);
-	return enter(&levels[(*depth)++], fd, name);
+	if (asprintf(&path, "%s/%s", l->path, name) < 0)
+		return error_memory();
+	return S_ISREG(st.st_mode) ? add_file(i, l, name, path)
+				   : go_down(levels, depth, name, path);
 }
 
 int blobfs_import_dir(struct blobfs_import *i, const char *path)
@@ -118,8 +147,11 @@ int blobfs_import_dir(struct blobfs_import *i, const char *path)
 	if (!levels)
 		return error_memory();
 	unsigned depth = 0;
-	int fd = path_open_dir(path);
-	int r = fd < 0 ? fd : enter(&levels[depth++], fd, path);
+	char *name = strdup(path);
+	int fd = name ? path_open_dir(path) : error_memory();
+	int r = fd < 0 ? fd : enter(&levels[depth++], fd, name);
+	if (fd < 0)
+		free(name);
 	while (r == 0 && depth > 0) {
 		struct level *l = &levels[depth - 1];
 		if (l->next < l->n_names) {
@@ -132,5 +164,5 @@ int blobfs_import_dir(struct blobfs_import *i, const char *path)
 	while (depth > 0)
 		leave(&levels[--depth]);
 	free(levels);
-	return r < 0 ? error_context(r, "%s", path) : 0;
+	return r;
 }

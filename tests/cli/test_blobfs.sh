@@ -105,7 +105,7 @@ test_a_tree_is_added_at_once() {
 	before=$(field x.img generation)
 	expect 0 cairn blob add --from-dir tree x.img tree/f4096
 	[ "$(field x.img generation)" = $((before + 1)) ]
-	grep -q "^$(digest tree/sub/deep/again) .*sub/deep/again$" "$T/out"
+	grep -q "^$(digest tree/sub/deep/again) tree/sub/deep/again$" "$T/out"
 	[ "$(cairn blob list x.img | wc -l)" = 9 ]
 	expect 0 fsck.blobfs x.img
 	cp x.img y.img
