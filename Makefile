@@ -5,6 +5,8 @@ VERSION := 0.1.0
 BUILD   ?= build
 PREFIX  ?= /usr/local
 DESTDIR ?=
+# Where mount(8), fsck(8) and mkfs(8) look for helpers of a file system, whatever PREFIX is.
+HELPERDIR ?= /sbin
 CC      ?= gcc
 V       ?= 0
 Q       := $(if $(filter 1,$(V)),,@)
@@ -199,16 +201,22 @@ clean: ## remove what was built (downloads and results in out/ stay)
 MAN1 := $(wildcard docs/man/*.1)
 MAN8 := $(wildcard docs/man/*.8)
 
+# None where $(PREFIX)/sbin is that directory.
+LINKS := $(if $(filter-out /usr /,$(PREFIX)),mount.blobfs fsck.blobfs mkfs.blobfs)
+
 install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(BUILD)/cairn $(DESTDIR)$(PREFIX)/bin/cairn
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BLOBFS_TOOLS)
 	install -D -m 0755 $(BUILD)/init $(DESTDIR)$(PREFIX)/lib/cairn/init
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN1)
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN8)
+	$(if $(LINKS),install -d $(DESTDIR)$(HELPERDIR))
+	$(foreach t,$(LINKS),ln -sf $(PREFIX)/sbin/$t $(DESTDIR)$(HELPERDIR)/$t;)
 
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/cairn $(DESTDIR)$(PREFIX)/lib/cairn/init
 	rm -f $(BLOBFS_TOOLS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/sbin/%)
+	rm -f $(LINKS:%=$(DESTDIR)$(HELPERDIR)/%)
 	rm -f $(MAN1:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man1/%)
 	rm -f $(MAN8:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man8/%)
 

@@ -293,6 +293,51 @@ test_full_image_refuses_and_stays() {
 	[ ! -e y.img ] || fail "left behind"
 }
 
+test_block_devices() {
+	make_tree
+	truncate -s 5M disk
+	local device
+	device=$(losetup -f --show disk)
+	trap "umount -q '$T/mnt' || true; losetup -d $device" EXIT
+	refused 2 'has only' mkfs.blobfs --size 6M "$device" tree/f1
+	expect 0 mkfs.blobfs "$device" tree/f70000
+	refused 1 'not empty' mkfs.blobfs "$device" tree/f1
+	expect 0 mkfs.blobfs --force "$device" tree/f3000000
+	expect 0 fsck.blobfs "$device"
+	[ "$(field "$device" device_size)" = $((5 << 20)) ]
+	expect 0 dump.blobfs --extract "$(digest tree/f3000000)" "$device"
+	cmp "$T/out" tree/f3000000
+	# Full: refused, and all that was there is there, also for who mounts it.
+	head -c 3000000 /dev/urandom >more
+	dump.blobfs "$device" >before
+	refused 1 'full' cairn blob add "$device" more
+	dump.blobfs "$device" | cmp - before
+	expect 0 fsck.blobfs "$device"
+	local name
+	name=$(digest tree/f3000000)
+	name=${name#sha256:}
+	mkdir mnt
+	expect 0 mount.blobfs "$device" mnt
+	cmp tree/f3000000 "mnt/${name:0:2}/${name:2}"
+	umount mnt
+	# What a larger device has is used with the next change, and not before.
+	truncate -s 12M disk
+	losetup -c "$device"
+	[ "$(field "$device" device_size)" = $((5 << 20)) ]
+	expect 0 cairn blob add "$device" more
+	[ "$(field "$device" device_size)" = $((12 << 20)) ]
+	expect 0 fsck.blobfs "$device"
+	expect 0 cairn ref set "$device" keep "$(digest more)"
+	expect 0 cairn blob gc --compact "$device"
+	expect 0 fsck.blobfs "$device"
+	expect 0 cairn blob get "$device" "$(digest more)"
+	cmp "$T/out" more
+	# One that shrank below what is in use is refused.
+	truncate -s 3M disk
+	losetup -c "$device"
+	refused 5 'malformed' fsck.blobfs "$device"
+}
+
 test_one_writer_at_a_time() {
 	make_tree
 	expect 0 mkfs.blobfs x.img tree/f70000

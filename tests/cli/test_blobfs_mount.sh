@@ -364,4 +364,79 @@ test_an_index_that_changes_below_is_no_other_blob() {
 	[ ! -s "$T/out" ] || fail "another blob: $(cat "$T/out")"
 }
 
+# as_installed COMMAND... : runs it where mount(8) finds our programs and only our fstab,
+# in a mount namespace of its own
+as_installed() {
+	make -C "$CAIRN_TOP" --no-print-directory install DESTDIR="$T/root" PREFIX=/usr >/dev/null
+	mkdir -p "$T/sbin"
+	mv "$T/root/usr/sbin"/*.blobfs "$T/sbin"
+	unshare -m bash -euc '
+		mount --make-rprivate /
+		mount -t overlay sbin -o "lowerdir=$1/sbin:/usr/sbin" /usr/sbin
+		mount --bind "$1/fstab" /etc/fstab
+		shift
+		"$@"' - "$T" "$@"
+}
+
+test_mount_and_fstab() {
+	make_files
+	local file
+	file=$(path "$(digest f700000)")
+	mkdir -p mnt
+	printf '%s %s blobfs ro,nosuid,nodev,noauto,nofail,x-systemd.automount 0 0\n' \
+		"$T/x.img" "$T/mnt" >fstab
+	cat >script <<-END
+		mount -t blobfs x.img mnt
+		cmp f700000 $file
+		findmnt -no FSTYPE,OPTIONS $T/mnt
+		umount mnt
+		! mountpoint -q mnt
+		mount "$T/mnt"
+		cmp f700000 $file
+		umount "$T/mnt"
+		! mountpoint -q mnt
+		fsck -t blobfs x.img
+	END
+	expect 0 as_installed bash -eu script
+	grep -Eq 'fuse.blobfs +ro,nosuid,nodev' "$T/out"
+	# A loop device in the place of the file: mount(8) makes it, and takes it away.
+	printf '%s %s blobfs ro,loop 0 0\n' "$T/x.img" "$T/mnt" >fstab
+	expect 0 as_installed bash -euc "mount -a; cmp f700000 $file; losetup -nO NAME -j x.img | grep -q loop; umount mnt"
+	local i
+	for i in $(seq 50); do
+		[ -n "$(losetup -j x.img)" ] || break
+		sleep 0.1
+	done
+	losetup -j x.img | cut -d: -f1 | xargs -r losetup -d
+}
+
+test_an_ordinary_user_mounts() {
+	make_files
+	mkdir -p mnt
+	chmod 755 "$T"
+	chmod 644 x.img
+	chown nobody mnt
+	[ -c /dev/fuse ] || skip "this kernel has no FUSE"
+	# As udev makes it, whatever it is here.
+	mknod -m 666 fuse c 10 229
+	cat >script <<-END
+		mount --make-rprivate /
+		mount --bind fuse /dev/fuse
+		user='setpriv --reuid nobody --regid nogroup --clear-groups'
+		\$user mount.blobfs x.img mnt
+		\$user cmp f3000001 $(path "$(digest f3000001)")
+		# It is this user's alone, as allow_other is for root to give.
+		! cat $(path "$(digest f3000001)") 2>denied || exit 90
+		grep -q 'Permission denied' denied
+		grep -q '^Seccomp:[[:space:]]*2$' /proc/\$(pgrep -n -u nobody mount.blobfs)/status
+		\$user fusermount3 -u mnt
+		! mountpoint -q mnt || exit 91
+		# Who may not read the image cannot mount it.
+		chmod 600 x.img
+		! \$user mount.blobfs x.img mnt 2>denied || exit 92
+		grep -q 'x.img: .*Permission denied' denied
+	END
+	expect 0 unshare -m bash -eu script
+}
+
 run_tests "$@"
