@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sched.h>
-#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,6 +16,8 @@
 #include <unistd.h>
 
 #include "core/error.h"
+
+#define OTHERS_MAX 1024
 
 /* What the name space's first process writes to the pipe. */
 struct result {
@@ -142,10 +143,16 @@ int confine_start(const struct confine_options *o, struct confined *c)
 	return 0;
 }
 
-int confine_wait(const struct confined *c, int timeout_ms)
+bool confine_wait(
+	const struct confined *c, int timeout_ms, const struct pollfd *others, size_t n)
 {
-	struct pollfd p = {.fd = c->pidfd, .events = POLLIN};
-	return poll(&p, 1, timeout_ms) > 0;
+	struct pollfd polls[OTHERS_MAX + 1] = {{.fd = c->pidfd, .events = POLLIN}};
+	/* More than these are looked at when the time is over. */
+	if (n > OTHERS_MAX)
+		n = OTHERS_MAX;
+	if (n)
+		memcpy(polls + 1, others, n * sizeof *others);
+	return poll(polls, n + 1, timeout_ms) > 0 && polls[0].revents;
 }
 
 int confine_status(const struct confined *c, int *status)

@@ -2,6 +2,7 @@
 #ifndef CAIRN_VERIFIER_EXAMINE_CONFINE_H
 #define CAIRN_VERIFIER_EXAMINE_CONFINE_H
 
+#include <poll.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -29,12 +30,16 @@ struct confined {
 
 int confine_start(const struct confine_options *o, struct confined *c);
 
-/* Waits at most TIMEOUT_MS for the end. Returns 1 when it has ended, else 0. */
-int confine_wait(const struct confined *c, int timeout_ms);
+/*
+ * Waits for the end, but at most TIMEOUT_MS, and no longer than until one of N other
+ * descriptors has something to tell. Returns whether it has ended.
+ */
+bool confine_wait(
+	const struct confined *c, int timeout_ms, const struct pollfd *others, size_t n);
 
 /*
  * How it ended: its status, or 128 + its signal. -ENOENT and so on, recorded, if it could
- * not be started. Only after confine_wait returned 1.
+ * not be started. Only after confine_wait returned true.
  */
 int confine_status(const struct confined *c, int *status);
 

@@ -62,24 +62,20 @@ static int refuse_writers(const struct evidence *e, const char *writers)
 		*writers ? writers : "a process that was not found");
 }
 
-/* A lease for reading is given only while nobody can write. */
-static int take_lease(struct evidence *e, struct report *report, const char *writers)
+/* A lease for reading is given only while nobody can write. Returns whether it was. */
+static bool take_lease(struct evidence *e, struct report *report)
 {
 	const struct place place = evidence_place(e);
 	/* Ignored unless somebody asks for it: what counts is asked of the lease itself.
 	 */
 	fcntl(e->file.fd, F_SETSIG, SIGURG);
-	if (fcntl(e->file.fd, F_SETLEASE, F_RDLCK) == 0) {
-		e->has_lease = true;
-		return 0;
-	}
-	if (errno == EAGAIN)
-		return refuse_writers(e, writers);
-	report_uncovered(report, "lease", &place,
-		"no lease could be taken (%s): that somebody opens the file for writing "
-		"shows only by its times and content",
-		strerror(errno));
-	return 0;
+	e->has_lease = fcntl(e->file.fd, F_SETLEASE, F_RDLCK) == 0;
+	if (!e->has_lease && errno != EAGAIN)
+		report_uncovered(report, "lease", &place,
+			"no lease could be taken (%s): that somebody opens the file for "
+			"writing shows only by its times and content",
+			strerror(errno));
+	return e->has_lease || errno != EAGAIN;
 }
 
 /* Refuses a file with writers, and notes who else reads it. */
@@ -90,12 +86,12 @@ static int find_users(struct evidence *e, struct report *report)
 	const struct place place = evidence_place(e);
 	if (fstat(e->file.fd, &st) < 0)
 		return error_errno("%s: cannot stat", e->file.name);
+	bool no_writer = take_lease(e, report);
 	int r = users_find_loops(&users, &st, -1);
-	if (r == 0)
+	/* With a lease there is none, which spares looking at all processes. */
+	if (r == 0 && !e->has_lease)
 		r = users_find_processes(&users, &st);
-	if (r == 0)
-		r = take_lease(e, report, buffer_text(&users.writers));
-	if (r == 0 && users.writers.size)
+	if (r == 0 && (users.writers.size || !no_writer))
 		r = refuse_writers(e, buffer_text(&users.writers));
 	if (r == 0 && users.read_only.size)
 		report_note(report, "attached", &place,

@@ -188,6 +188,7 @@ static int show(struct run *r)
 			*type ? " is not a file system that can be "
 				"mounted safely"
 			      : " is in it");
+	showing_listen(&r->showing, r->report);
 	int e = add_view(r, SHOWN_IMAGE, IMAGE, false);
 	if (e == 0 && evidence_at(r, JOURNAL))
 		e = add_view(r, SHOWN_JOURNAL, JOURNAL, false);
@@ -214,9 +215,10 @@ static int run_command(struct run *r)
 		.mount = r->showing.mount,
 		.replayed = r->showing.replayed,
 		.stdout_to_stderr = r->o->stdout_to_stderr};
+	const struct traces *traces = &r->showing.traces;
 	struct confined c;
 	int e = confine_start(&options, &c);
-	while (e == 0 && !confine_wait(&c, WATCH_MS)) {
+	while (e == 0 && !confine_wait(&c, WATCH_MS, traces->polls, traces->n_rings)) {
 		watch_leases(r);
 		showing_watch(&r->showing, r->report);
 		e = interrupt_check();
@@ -268,16 +270,22 @@ static void last_pass(struct run *r, size_t i)
 {
 	struct evidence *v = &r->evidence[i];
 	const struct place place = evidence_place(v);
-	struct pass pass = {.file = &v->file,
+	struct file_state state;
+	struct file now = v->file;
+	if (evidence_state(v, &state) == 0)
+		now.size = state.size;
+	struct pass pass = {.file = &now,
 		.digests = &v->record->last,
 		.interop = r->o->interop,
 		.piece_size = r->o->piece_size,
 		.block_size = v->record->first.block_size,
-		.leaves = r->leaves[i].data ? &r->leaves[i] : NULL,
+		/* All of it is hashed, but of another size there are no block digests. */
+		.leaves = now.size == v->file.size && r->leaves[i].data ? &r->leaves[i]
+									: NULL,
 		.compare = true,
 		.tick = tick_last,
 		.context = r};
-	progress_begin("hashing again", v->file.size);
+	progress_begin("hashing again", now.size);
 	int e = pass_run(&pass);
 	progress_end();
 	if (e < 0)
@@ -389,7 +397,6 @@ static void examine_files(struct run *r)
 int examine_run(const struct examine_options *o, struct examination *e)
 {
 	struct run r = {.o = o, .e = e, .report = &e->report};
-	showing_init(&r.showing);
 	for (size_t i = 0; i < EXAMINED_FILES; i++) {
 		r.evidence[i] = EVIDENCE_CLOSED;
 		r.leaves[i] = r.copies[i] = MEMORY_NONE;
@@ -397,14 +404,17 @@ int examine_run(const struct examine_options *o, struct examination *e)
 	e->argv = o->argv;
 	clock_gettime(CLOCK_REALTIME, &e->start);
 	int s = check_privileges();
-	if (s == 0)
-		examine_files(&r);
+	if (s < 0)
+		return s;
+	showing_start(&r.showing);
+	examine_files(&r);
 	clock_gettime(CLOCK_REALTIME, &e->end);
 	showing_end(&r.showing);
+	showing_free(&r.showing);
 	for (size_t i = 0; i < EXAMINED_FILES; i++) {
 		memory_free(&r.leaves[i]);
 		memory_free(&r.copies[i]);
 		evidence_close(&r.evidence[i]);
 	}
-	return s;
+	return 0;
 }

@@ -181,6 +181,12 @@ void loop_count_from_here(struct loop_device *l)
 	l->counts = read_counters(l, &l->counters);
 }
 
+dev_t loop_number(const struct loop_device *l)
+{
+	struct stat st;
+	return fstat(l->fd, &st) < 0 ? 0 : st.st_rdev;
+}
+
 bool loop_moved(const struct loop_device *l)
 {
 	struct loop_info64 info;

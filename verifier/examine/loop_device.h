@@ -45,6 +45,9 @@ int loop_compare(const struct loop_device *l, struct buffer *changes);
 /* Forgets what was counted so far: the self-check's own requests. */
 void loop_count_from_here(struct loop_device *l);
 
+/* Its device number. */
+dev_t loop_number(const struct loop_device *l);
+
 /* Only what can be undone without a trace: offset and size limit. Cheap. */
 bool loop_moved(const struct loop_device *l);
 

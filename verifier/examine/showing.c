@@ -16,13 +16,19 @@
 /* How long a device may take to let go of its file. */
 #define DETACH_MS 2000
 
-void showing_init(struct showing *s)
+void showing_start(struct showing *s)
 {
 	*s = (struct showing){.mount = -1, .replayed = -1};
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		s->shown[i].view = VIEW_CLOSED;
 		s->shown[i].loop = LOOP_NONE;
 	}
+	traces_start(&s->traces);
+}
+
+void showing_listen(struct showing *s, struct report *report)
+{
+	traces_wait(&s->traces, report);
 }
 
 int showing_add(struct showing *s, unsigned which, struct evidence *evidence,
@@ -65,6 +71,7 @@ static int self_check(struct showing *s, struct report *report)
 			"%s: the self-check failed: %s; nothing was run", w->loop.path,
 			buffer_text(&holes));
 	loop_count_from_here(&w->loop);
+	traces_count_writes(&s->traces, loop_number(&w->loop));
 	report_good(report, "self-check", &place,
 		"refuses a written sector, a discarded one, a new file, FITRIM, and to "
 		"be made writable");
@@ -108,8 +115,29 @@ static void watch_view(struct shown *w, struct report *report)
 		w->evidence->record->first.block_size);
 }
 
+/* Settings of our loop devices that somebody wanted changed, undone or not. */
+static void watch_settings(struct showing *s, struct report *report)
+{
+	dev_t devices[N_SHOWN];
+	size_t n = 0;
+	BUFFER who = {0};
+	const struct place place = loop_place(&s->shown[SHOWN_IMAGE]);
+	for (size_t i = 0; i < N_SHOWN; i++)
+		if (s->shown[i].loop.fd >= 0)
+			devices[n++] = loop_number(&s->shown[i].loop);
+	if (!traces_look(&s->traces, devices, n, &who) || s->told_settings || n == 0)
+		return;
+	s->told_settings = true;
+	report_fault(report, STATUS_CHANGED, "settings", &place,
+		"somebody asked for other settings of it, or of a loop device that "
+		"cannot "
+		"be named any more: %s",
+		buffer_text(&who));
+}
+
 void showing_watch(struct showing *s, struct report *report)
 {
+	watch_settings(s, report);
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		struct shown *w = &s->shown[i];
 		if (!w->evidence || w->loop.fd < 0)
@@ -154,8 +182,25 @@ static void compare_view(struct shown *w, struct report *report)
 			(uintmax_t)bytes);
 }
 
+static void compare_traces(struct showing *s, struct report *report)
+{
+	const struct place place = loop_place(&s->shown[SHOWN_IMAGE]);
+	uint64_t writes = traces_writes(&s->traces);
+	if (s->traces.n_rings == 0 || s->shown[SHOWN_IMAGE].loop.fd < 0)
+		return;
+	if (writes)
+		report_fault(report, STATUS_CHANGED, "traces", &place,
+			"%ju requests to write or to discard were traced",
+			(uintmax_t)writes);
+	if (!writes && !s->told_settings)
+		report_good(report, "traces", &place,
+			"nobody asked for other settings of it, nor to write or to "
+			"discard");
+}
+
 void showing_compare(struct showing *s, struct report *report)
 {
+	compare_traces(s, report);
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		struct shown *w = &s->shown[i];
 		BUFFER changes = {0};
@@ -219,6 +264,11 @@ void showing_end(struct showing *s)
 		loop_detach(&w->loop);
 		view_close(&w->view);
 	}
+}
+
+void showing_free(struct showing *s)
+{
+	traces_close(&s->traces);
 }
 
 void showing_check_ended(struct showing *s, struct report *report)

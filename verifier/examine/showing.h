@@ -4,6 +4,7 @@
 
 #include "verifier/examine/evidence.h"
 #include "verifier/examine/loop_device.h"
+#include "verifier/examine/traces.h"
 #include "verifier/examine/view.h"
 
 /*
@@ -30,9 +31,15 @@ enum {
 struct showing {
 	struct shown shown[N_SHOWN];
 	int mount, replayed; /* detached mounts; -1: there is none */
+	struct traces traces;
+	bool told_settings;
 };
 
-void showing_init(struct showing *s);
+/* Nothing is shown yet; what others do to loop devices is soon listened to. */
+void showing_start(struct showing *s);
+
+/* The first thing to call after that: what cannot be listened to is reported. */
+void showing_listen(struct showing *s, struct report *report);
 
 /* What EVIDENCE is shown through. MEMORY (NULL: none) holds a sealed copy of the part. */
 int showing_add(struct showing *s, unsigned which, struct evidence *evidence,
@@ -57,6 +64,9 @@ void showing_compare(struct showing *s, struct report *report);
 
 /* Unmounts and detaches everything, in order. May be called twice. */
 void showing_end(struct showing *s);
+
+/* Stops to listen, after showing_end; this can take the kernel 100 ms. */
+void showing_free(struct showing *s);
 
 /* After showing_end: reports a loop device that still has its file. */
 void showing_check_ended(struct showing *s, struct report *report);
