@@ -74,6 +74,16 @@ static int add_drivers(struct modules *m, const char *set)
 			       set);
 }
 
+/* What images of extensions need, of whatever file system they are. */
+static int add_extension_modules(struct modules *m)
+{
+	static const char *const names[] = {"loop", "erofs", "squashfs"};
+	int r = 0;
+	for (size_t i = 0; r >= 0 && i < sizeof names / sizeof names[0]; i++)
+		r = modules_add_always(m, names[i]);
+	return r < 0 ? r : 0;
+}
+
 static int choose_modules(
 	struct modules *m, const struct tree *tree, const struct initrd_options *o)
 {
@@ -85,8 +95,12 @@ static int choose_modules(
 		r = add_always(m, "dm-verity");
 	if (r == 0)
 		r = add_always(m, o->policy.fs);
-	if (r == 0 && o->policy.overlay != OVERLAY_NONE)
+	if (r == 0 && (o->policy.overlay != OVERLAY_NONE || o->policy.extensions))
 		r = add_always(m, "overlay");
+	if (r == 0 && o->policy.extensions)
+		r = add_extension_modules(m);
+	if (r == 0 && policy_keeps_state(&o->policy))
+		r = add_always(m, o->policy.state);
 	return r < 0 ? r : add_drivers(m, o->drivers);
 }
 

@@ -122,6 +122,23 @@ static void show_notes(const struct compose_report *p, enum extension_class clas
 			class_name(class));
 }
 
+/* Without --mutable a composition stays what it is: see what stands there. */
+static int settle_mode(const struct extension_arguments *a, struct compose_options *o)
+{
+	static struct standing s;
+	int r = 0;
+	o->mode = a->mode;
+	for (int h = 0; r == 0 && !a->have_mode && h < N_HIERARCHIES; h++) {
+		if (!hierarchy_is_of((enum hierarchy)h, o->class))
+			continue;
+		r = standing_read(&s, a->root, (enum hierarchy)h);
+		if (r == 0 && s.n_ours)
+			o->mode = s.top.mode;
+		standing_free(&s);
+	}
+	return r;
+}
+
 /* ACTION: compose_refresh or compose_unmerge. */
 static int run_class(const struct extension_arguments *a, struct compose_options *o,
 	int (*action)(const struct compose_options *, struct compose_report *),
@@ -130,7 +147,10 @@ static int run_class(const struct extension_arguments *a, struct compose_options
 	static struct compose_report p;
 	struct error_record why;
 	json_object *one = start_class(all, o->class);
-	int r = action(o, &p);
+	p = (struct compose_report){.changed = false};
+	int r = settle_mode(a, o);
+	if (r == 0)
+		r = action(o, &p);
 	if (r < 0)
 		error_take(&why);
 	*changed |= p.changed;
@@ -177,7 +197,6 @@ static int run_action(int argc, char **argv, bool fresh,
 	snprintf(run, sizeof run, "%s/run/cairn", strcmp(a.root, "/") ? a.root : "");
 	struct compose_options o = {.root = a.root,
 		.run = run,
-		.mode = a.mode,
 		.fresh = fresh,
 		.allow_gap = a.allow_gap,
 		.allow_override = a.allow_override,

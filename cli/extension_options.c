@@ -51,6 +51,7 @@ static int parse_mode(struct extension_arguments *a, const char *text)
 	for (int m = 0; m <= MODE_MUTABLE; m++)
 		if (!strcmp(text, modes[m])) {
 			a->mode = (enum compose_mode)m;
+			a->have_mode = true;
 			return 0;
 		}
 	return error_usage("--mutable=%s: there are no, ephemeral and yes", text);

@@ -9,6 +9,7 @@ struct extension_arguments {
 	const char *root;
 	bool class[N_CLASSES]; /* those that are meant */
 	enum compose_mode mode;
+	bool have_mode; /* it was given */
 	bool allow_gap, no_reload, json;
 	unsigned lock_s;
 	const char *allow_override[EXTENSIONS_MAX + 1]; /* ends with NULL */

@@ -122,8 +122,8 @@ static int add_part(const struct file *disk, int number, const struct disk_part 
 	return 0;
 }
 
-static int get_part(const struct file *disk, const char *name,
-	const struct gpt_partition *p, struct disk_part *part)
+int disks_part(const struct file *disk, const char *name, const struct gpt_partition *p,
+	struct disk_part *part)
 {
 	*part = (struct disk_part){.offset = p->offset, .size = p->size};
 	if (part->offset % SYSFS_UNIT || part->size % SYSFS_UNIT)
@@ -146,9 +146,9 @@ static int get_pair(const struct disk_wanted *wanted, const char *name,
 	const struct gpt_partition *hash = gpt_by_uuid(gpt, wanted->hash);
 	if (!data || !hash)
 		return 0;
-	int r = get_part(&pair->disk, name, data, &pair->data);
+	int r = disks_part(&pair->disk, name, data, &pair->data);
 	if (r == 0)
-		r = get_part(&pair->disk, name, hash, &pair->hash);
+		r = disks_part(&pair->disk, name, hash, &pair->hash);
 	for (size_t i = 0; r == 0 && i < gpt->n_partitions; i++) {
 		const struct gpt_partition *p = &gpt->partitions[i];
 		if (!memcmp(p->type, wanted->signature, 16) &&
@@ -168,6 +168,21 @@ static void device_path(const char *name, char path[64])
 			*p = '/';
 }
 
+/* Opens the disk NAME. Returns 0, 1 if there is no table on it, or a negative errno. */
+static int open_disk(const char *name, struct file *disk, struct gpt *gpt)
+{
+	char path[64], directory[80];
+	device_path(name, path);
+	snprintf(directory, sizeof directory, "/sys/block/%s/queue", name);
+	uint64_t sector = read_number(directory, "logical_block_size");
+	int r = file_open_image(disk, path, O_RDONLY);
+	if (r < 0)
+		return r;
+	bool has_table = gpt_read_file(disk, (uint32_t)sector, gpt) == 0 ||
+			 gpt_read_file(disk, 0, gpt) == 0;
+	return !has_table;
+}
+
 /*
  * Opens the disk and finds the pair, as get_pair. Without a table it is 0: that is an
  * answer. Negative if the disk, or a partition of its table, cannot be used (yet).
@@ -175,16 +190,11 @@ static void device_path(const char *name, char path[64])
 static int read_disk(const char *name, const struct disk_wanted *wanted,
 	struct disk_pair *pair, bool *has_table)
 {
-	char path[64], directory[80];
 	AUTO_GPT gpt = {0};
-	device_path(name, path);
-	snprintf(directory, sizeof directory, "/sys/block/%s/queue", name);
-	uint64_t sector = read_number(directory, "logical_block_size");
-	int r = file_open_image(&pair->disk, path, O_RDONLY);
+	int r = open_disk(name, &pair->disk, &gpt);
 	if (r < 0)
 		return r;
-	*has_table = gpt_read_file(&pair->disk, (uint32_t)sector, &gpt) == 0 ||
-		     gpt_read_file(&pair->disk, 0, &gpt) == 0;
+	*has_table = r == 0;
 	if (*has_table)
 		return get_pair(wanted, name, &gpt, pair);
 	note("passed over: %s", error_text());
@@ -213,21 +223,29 @@ static int search_disk(struct seen *s, const struct disk_wanted *wanted,
 	return 0;
 }
 
-/* NULL for what was looked at before, has no medium, or is no disk. */
-static struct seen *next_look(const char *name)
+/* Whether NAME of /sys/block is a disk, with something in it. */
+static bool is_disk(const char *name)
 {
 	static const char *const never[] = {
 		"ram", "zram", "dm-", "loop", "md", "fd", "nbd"};
 	char directory[80];
 	if (name[0] == '.' || strlen(name) >= sizeof seen[0].name)
-		return NULL;
+		return false;
 	for (size_t i = 0; i < sizeof never / sizeof never[0]; i++)
 		if (!strncmp(name, never[i], strlen(never[i])))
-			return NULL;
+			return false;
+	snprintf(directory, sizeof directory, "/sys/block/%.39s", name);
+	return read_number(directory, "size") > 0;
+}
+
+/* NULL for what was looked at before, has no medium, or is no disk. */
+static struct seen *next_look(const char *name)
+{
+	char directory[80];
+	if (!is_disk(name))
+		return NULL;
 	snprintf(directory, sizeof directory, "/sys/block/%.39s", name);
 	uint64_t sequence = read_number(directory, "diskseq");
-	if (!read_number(directory, "size"))
-		return NULL;
 	for (size_t i = 0; i < n_seen; i++)
 		if (!strcmp(seen[i].name, name) && seen[i].sequence == sequence)
 			return seen[i].looks && seen[i].looks-- ? &seen[i] : NULL;
@@ -254,6 +272,28 @@ int disks_search(const struct disk_wanted *wanted,
 		struct seen *s = r == 0 ? next_look(names[i]->d_name) : NULL;
 		if (s)
 			r = search_disk(s, wanted, try, context);
+		free(names[i]);
+	}
+	free(names);
+	return r;
+}
+
+static int visit_disk(const char *name, disk_visitor *visit, void *context)
+{
+	AUTO_FILE disk = FILE_CLOSED;
+	AUTO_GPT gpt = {0};
+	/* One that is not ready yet may be so the next time. */
+	return open_disk(name, &disk, &gpt) == 0 ? visit(context, &disk, name, &gpt) : 0;
+}
+
+int disks_visit(disk_visitor *visit, void *context)
+{
+	struct dirent **names = NULL;
+	int n = scandir("/sys/block", &names, NULL, by_name);
+	int r = n < 0 ? error_errno("/sys/block: cannot list") : 0;
+	for (int i = 0; i < n; i++) {
+		if (r == 0 && is_disk(names[i]->d_name))
+			r = visit_disk(names[i]->d_name, visit, context);
 		free(names[i]);
 	}
 	free(names);

@@ -42,6 +42,20 @@ int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr);
 int disks_search(const struct disk_wanted *wanted,
 	int (*try)(void *context, struct disk_pair *pair), void *context);
 
+/* As read by disks_visit: a disk with a partition table. DISK is open for reading. */
+typedef int disk_visitor(
+	void *context, const struct file *disk, const char *name, const struct gpt *gpt);
+
+/*
+ * Gives every disk that has a partition table to VISIT, in the order of their names,
+ * whatever was looked at before. What VISIT returns other than 0 ends it.
+ */
+int disks_visit(disk_visitor *visit, void *context);
+
+/* Finds partition P of the disk NAME as the kernel knows it, or makes it know it. */
+int disks_part(const struct file *disk, const char *name, const struct gpt_partition *p,
+	struct disk_part *part);
+
 /* "vda, vdb (no partition table)": what was looked at so far. */
 const char *disks_seen(void);
 

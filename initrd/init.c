@@ -18,6 +18,7 @@
 #include "core/file.h"
 #include "initrd/base.h"
 #include "initrd/compose/mounts.h"
+#include "initrd/extend.h"
 #include "initrd/fail.h"
 #include "initrd/modules.h"
 #include "initrd/plan/cmdline.h"
@@ -109,44 +110,63 @@ static int run_init(int fd, const char *path)
 	return error_errno("the real init %s cannot be run", path);
 }
 
-static int boot(void)
+/* Puts the real root together, and all that belongs over it. Returns the real init. */
+static int compose_root(struct state *s)
 {
-	static struct policy policy;
-	static struct trust trust;
-	struct base base = {.signature = "none"};
-	struct state_times times = {.start = now_ms()};
+	int init = root_make(&s->base, &s->policy);
+	s->times.mounted = now_ms();
+	int r = init < 0 ? init : var_mount(&s->var, &s->policy, ROOT_PATH);
+	if (r == 0)
+		r = extend_root(&s->policy, ROOT_PATH, &s->n_extensions);
+	if (r == 0)
+		r = var_persist(&s->policy, ROOT_PATH);
+	s->times.composed = now_ms();
+	return r < 0 ? r : init;
+}
+
+/* Finds the root and whom to trust with it, up to a verified device. */
+static int find_root(struct state *s)
+{
 	int r = mount_kernel_file_systems();
 	fail_prepare();
 	if (r == 0)
 		r = delete_extra();
 	if (r == 0)
-		r = read_policy(&policy);
+		r = read_policy(&s->policy);
 	if (r == 0)
-		r = trust_read(&trust, &policy);
-	times.policy = now_ms();
+		r = trust_read(&s->trust, &s->policy);
+	s->times.policy = now_ms();
 	if (r == 0)
 		r = modules_start();
-	times.modules = now_ms();
+	s->times.modules = now_ms();
 	if (r == 0)
-		r = base_open(&base, &policy, &trust);
+		r = base_open(&s->base, &s->policy, &s->trust);
 	if (r == 0)
-		r = trust_check_floor(&trust, &policy);
-	times.found = base.found_ms;
-	int init = r < 0 ? r : root_make(&base, &policy);
-	times.mounted = now_ms();
-	r = init < 0 ? init : state_save(&policy, &base, &trust, &times);
+		r = trust_check_floor(&s->trust, &s->policy);
+	s->times.found = s->base.found_ms;
+	return r;
+}
+
+static int boot(void)
+{
+	static struct state s = {.base = {.signature = "none"}};
+	const struct policy *p = &s.policy;
+	s.times.start = now_ms();
+	int r = find_root(&s);
+	int init = r < 0 ? r : compose_root(&s);
+	r = init < 0 ? init : state_save(&s);
 	if (r == 0)
 		r = open_console();
 	if (r == 0)
 		r = root_enter();
 	if (r < 0)
 		return r;
-	if (trust.root.pin)
-		note("the root hash is signed by %s", trust.root.pin->name);
+	if (s.trust.root.pin)
+		note("the root hash is signed by %s", s.trust.root.pin->name);
 	note("%s of %s (%s, %.16s...) is verified block by block; running %s",
-		policy.part == PART_USR ? "/usr" : "root", base.disk, policy.fs,
-		policy.root_hash, policy.init);
-	return run_init(init, policy.init);
+		p->part == PART_USR ? "/usr" : "root", s.base.disk, p->fs, p->root_hash,
+		p->init);
+	return run_init(init, p->init);
 }
 
 int main(void)

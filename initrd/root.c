@@ -16,6 +16,7 @@
 
 #define VERIFIED "/verified" /* the base, while an overlay is made of it */
 #define VOLATILE "/volatile"
+#define IMAGE    "/image" /* all of it, where the root is one of its directories */
 
 static int make_dir(const char *path, mode_t mode)
 {
@@ -38,7 +39,7 @@ static int check_epoch(const struct policy *p, const char *path)
 }
 
 /* The device and type must be as asked; the mount is refused if it is not read-only. */
-static int mount_base(const struct base *base, const struct policy *p, const char *path)
+static int mount_image(const struct base *base, const struct policy *p, const char *path)
 {
 	int fd = mount_make(p->fs, base->node, NULL, MOUNT_RO);
 	if (fd < 0)
@@ -48,6 +49,38 @@ static int mount_base(const struct base *base, const struct policy *p, const cha
 		r = mount_attach(fd, path);
 	close(fd);
 	return r < 0 ? r : check_epoch(p, path);
+}
+
+/* A copy of the image's mount that begins at the directory; no link leads to it. */
+static int open_subdir(const struct policy *p)
+{
+	struct open_how how = {.flags = O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+		.resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_XDEV};
+	int image = path_open_dir(IMAGE);
+	if (image < 0)
+		return image;
+	int fd = (int)syscall(SYS_openat2, image, p->subdir + 1, &how, sizeof how);
+	int r = fd < 0 ? error_errno("%s: the image has no such directory", p->subdir)
+		       : mount_clone(fd, "", false);
+	if (fd >= 0)
+		close(fd);
+	close(image);
+	return r;
+}
+
+static int mount_base(const struct base *base, const struct policy *p, const char *path)
+{
+	if (!p->subdir[0])
+		return mount_image(base, p, path);
+	int r = mount_image(base, p, IMAGE);
+	int fd = r < 0 ? r : open_subdir(p);
+	if (fd < 0)
+		return fd;
+	r = make_dir(path, 0755);
+	if (r == 0)
+		r = mount_attach(fd, path);
+	close(fd);
+	return r < 0 ? r : mount_detach(IMAGE);
 }
 
 /* One overlay, after which neither layer has a name any more. */
@@ -147,7 +180,7 @@ int root_make(const struct base *base, const struct policy *p)
 	int r;
 	if (p->part == PART_USR)
 		r = make_usr_root(base, p);
-	else if (p->overlay == OVERLAY_NONE)
+	else if (p->overlay != OVERLAY_VOLATILE)
 		r = mount_base(base, p, ROOT_PATH);
 	else if ((r = mount_base(base, p, VERIFIED)) == 0)
 		r = add_overlay();

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "initrd/state.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -51,11 +52,26 @@ static const char *signature(const struct base *base, const struct trust *trust)
 	return strcmp(base->signature, "kernel") ? "user space" : "user space, kernel";
 }
 
-static int compose(struct buffer *b, const struct policy *p, const struct base *base,
-	const struct trust *trust, const struct state_times *t)
+static int add_times(struct buffer *b, const struct state_times *t)
 {
-	bool protected = trust->state == ROLLBACK_FLOOR;
-	const struct pin *pin = trust->root.pin;
+	const struct {
+		const char *name;
+		uint64_t value;
+	} times[] = {{"start", t->start}, {"policy", t->policy}, {"modules", t->modules},
+		{"found", t->found}, {"mounted", t->mounted}, {"composed", t->composed}};
+	int r = buffer_printf(b, "  \"milliseconds\": {");
+	for (size_t i = 0; r == 0 && i < sizeof times / sizeof times[0]; i++)
+		r = buffer_printf(b, "%s\"%s\": %ju", i ? ", " : "", times[i].name,
+			(uintmax_t)times[i].value);
+	return r < 0 ? r : buffer_printf(b, "}\n}\n");
+}
+
+static int compose(struct buffer *b, const struct state *s)
+{
+	const struct policy *p = &s->policy;
+	const struct base *base = &s->base;
+	bool protected = s->trust.state == ROLLBACK_FLOOR;
+	const struct pin *pin = s->trust.root.pin;
 	const struct {
 		const char *key, *value;
 	} texts[] = {{"cairn", CAIRN_VERSION},
@@ -63,40 +79,37 @@ static int compose(struct buffer *b, const struct policy *p, const struct base *
 		{"rootHash", p->root_hash}, {"fileSystem", p->fs},
 		{"onCorruption", policy_verity_name(p->verity)},
 		{"onFailure", policy_failure_name(p->on_failure)},
-		{"overlay", p->overlay == OVERLAY_VOLATILE ? "volatile" : "none"},
+		{"overlay", policy_overlay_name(p->overlay)}, {"subdirectory", p->subdir},
+		{"state", p->state[0] ? p->state : "none"},
+		{"statePartition", s->var.partition}, {"persisted", p->persist},
 		{"commandLine", p->cmdline == CMDLINE_OPEN ? "open" : "strict"},
 		{"init", p->init}, {"disk", base->disk}, {"device", base->node},
 		{"dataPartition", base->data}, {"hashPartition", base->hash},
-		{"signature", signature(base, trust)},
+		{"signature", signature(base, &s->trust)},
 		{"signer", pin ? pin->fingerprint : ""},
 		{"rollback", protected ? "tpm" : "unprotected"}};
 	int r = buffer_printf(b, "{\n  \"version\": 1,\n");
 	for (size_t i = 0; r == 0 && i < sizeof texts / sizeof texts[0]; i++)
 		r = add_text(b, texts[i].key, texts[i].value);
 	if (r == 0)
-		r = buffer_printf(b, "  \"epoch\": %u,\n  \"epochFloor\": %ju,\n",
-			p->epoch, (uintmax_t)trust->floor);
+		r = buffer_printf(b,
+			"  \"epoch\": %u,\n  \"epochFloor\": %ju,\n  \"extensions\": "
+			"%u,\n",
+			p->epoch, (uintmax_t)s->trust.floor, s->n_extensions);
 	if (r == 0)
 		r = add_modules(b);
-	return r < 0 ? r
-		     : buffer_printf(b,
-			       "  \"milliseconds\": {\"start\": %ju, \"policy\": %ju, "
-			       "\"modules\": %ju, \"found\": %ju, \"mounted\": %ju}\n}\n",
-			       (uintmax_t)t->start, (uintmax_t)t->policy,
-			       (uintmax_t)t->modules, (uintmax_t)t->found,
-			       (uintmax_t)t->mounted);
+	return r < 0 ? r : add_times(b, &s->times);
 }
 
-int state_save(const struct policy *policy, const struct base *base,
-	const struct trust *trust, const struct state_times *times)
+int state_save(const struct state *s)
 {
 	BUFFER text = {0};
 	AUTO_FILE f = FILE_CLOSED;
-	int r = compose(&text, policy, base, trust, times);
+	int r = compose(&text, s);
 	if (r < 0)
 		return r;
 	int fd = -1;
-	if (mkdir("/run/cairn", 0755) == 0)
+	if (mkdir("/run/cairn", 0755) == 0 || errno == EEXIST)
 		fd = open("/run/cairn/state.json",
 			O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
 	if (fd < 0)
@@ -104,5 +117,5 @@ int state_save(const struct policy *policy, const struct base *base,
 	r = file_from_fd(&f, fd, "/run/cairn/state.json");
 	if (r == 0)
 		r = file_write(&f, text.data, text.size, 0);
-	return r < 0 ? r : trust_save(trust);
+	return r < 0 ? r : trust_save(&s->trust);
 }

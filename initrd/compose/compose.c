@@ -189,7 +189,14 @@ static int overlay(struct compose_work *w, enum hierarchy h)
 	return w->trees[h] < 0 ? w->trees[h] : 0;
 }
 
-/* In mutable mode a hierarchy with an upper layer counts even if no extension has it. */
+/* Whether the mode alone makes an overlay of a hierarchy, even if no extension has it. */
+static bool has_upper(const struct compose_work *w, enum hierarchy h)
+{
+	return w->o->mode == MODE_EPHEMERAL
+		       ? w->now[h].exists
+		       : w->o->mode == MODE_MUTABLE && stage_is_mutable(&w->stage, h);
+}
+
 static int make_overlays(struct compose_work *w)
 {
 	unsigned sequence = 0;
@@ -200,8 +207,7 @@ static int make_overlays(struct compose_work *w)
 			continue;
 		if (w->now[h].newest > sequence)
 			sequence = w->now[h].newest;
-		if (w->o->mode == MODE_MUTABLE &&
-			stage_is_mutable(&w->stage, (enum hierarchy)h))
+		if (has_upper(w, (enum hierarchy)h))
 			any = w->wanted[h] = true;
 	}
 	if (!any)
@@ -267,7 +273,7 @@ static int compose(struct compose_work *w)
 	int r = work_mount(w);
 	if (r == 0)
 		r = work_survey(w);
-	if (r == 0 && (w->n_ddis || w->o->mode == MODE_MUTABLE))
+	if (r == 0 && (w->n_ddis || w->o->mode != MODE_IMMUTABLE))
 		r = make_overlays(w);
 	if (r == 0)
 		r = check_overlays(w);
@@ -286,7 +292,7 @@ static int refresh(struct compose_work *w)
 		return error_set(STATUS_FAILED, EBUSY,
 			"there is a %s composition already: refresh replaces it",
 			class_name(w->o->class));
-	if (r == 0)
+	if (r == 0 && !w->o->bare)
 		r = work_search(w);
 	if (r == 0)
 		r = make_gap(w);

@@ -7,9 +7,12 @@
 static const char *const parts[] = {"root", "usr", NULL};
 static const char *const verities[] = {"panic", "restart", "eio", NULL};
 static const char *const failures[] = {"poweroff", "reboot", "panic", NULL};
-static const char *const overlays[] = {"none", "volatile", NULL};
+static const char *const overlays[] = {
+	"none", "volatile", "etc", "etc-unauthenticated", NULL};
 static const char *const cmdlines[] = {"strict", "open", NULL};
 static const char *const rollbacks[] = {"any", "tpm", NULL};
+static const char *const states[] = {"none", "volatile", "ext4", "xfs", "btrfs", NULL};
+static const char *const answers[] = {"no", "yes", NULL};
 static const char *const file_systems[] = {"erofs", "squashfs", "ext4", NULL};
 
 const char *policy_verity_name(enum policy_verity v)
@@ -20,6 +23,16 @@ const char *policy_verity_name(enum policy_verity v)
 const char *policy_failure_name(enum policy_failure f)
 {
 	return failures[f];
+}
+
+const char *policy_overlay_name(enum policy_overlay o)
+{
+	return overlays[o];
+}
+
+bool policy_keeps_state(const struct policy *p)
+{
+	return p->state[0] && strcmp(p->state, "volatile") != 0;
 }
 
 bool policy_requires(const struct policy *p, enum purpose purpose)
@@ -92,9 +105,10 @@ static bool is_root_hash(const char *text)
 }
 
 /* An absolute path, clean: no "." or "..", no doubled slash, not just "/". */
-static bool is_init_path(const char *path)
+#define PATH_SIZE 256
+static bool is_clean_path(const char *path)
 {
-	if (path[0] != '/' || strlen(path) >= sizeof((struct policy *)0)->init)
+	if (path[0] != '/' || strlen(path) >= PATH_SIZE)
 		return false;
 	for (const char *p = path; p; p = strchr(p + 1, '/')) {
 		size_t size = strcspn(p + 1, "/");
@@ -105,12 +119,50 @@ static bool is_init_path(const char *path)
 	return true;
 }
 
+bool policy_next_path(const char **list, char path[256])
+{
+	size_t size = strcspn(*list, ",");
+	if (!size || size >= PATH_SIZE)
+		return false;
+	memcpy(path, *list, size);
+	path[size] = 0;
+	*list += size + ((*list)[size] == ',');
+	return true;
+}
+
+/* Files below /etc, with single commas between. */
+static bool is_persist_list(const char *list)
+{
+	char path[PATH_SIZE];
+	const char *rest = list;
+	if (!*list || list[strlen(list) - 1] == ',')
+		return false;
+	while (policy_next_path(&rest, path))
+		if (strncmp(path, "/etc/", 5) != 0 || !is_clean_path(path))
+			return false;
+	return !*rest;
+}
+
 static bool set_text(char *field, size_t size, const char *value, bool good)
 {
 	if (!good || strlen(value) >= size)
 		return false;
 	strcpy(field, value);
 	return true;
+}
+
+/* As set_text, where "none" stands for nothing. */
+static bool set_optional(
+	char *field, size_t size, const char *value, bool (*good)(const char *))
+{
+	if (!strcmp(value, "none"))
+		return set_text(field, size, "", true);
+	return set_text(field, size, value, good(value));
+}
+
+static bool is_state(const char *value)
+{
+	return choose(states, value) >= 0;
 }
 
 /* Each key of the file, and of cairn.KEY= on the command line. */
@@ -124,6 +176,10 @@ enum key {
 	KEY_OVERLAY,
 	KEY_CMDLINE,
 	KEY_INIT,
+	KEY_SUBDIR,
+	KEY_STATE,
+	KEY_PERSIST,
+	KEY_EXTENSIONS,
 	KEY_REQUIRE_SIGNATURE,
 	KEY_ROLLBACK,
 	KEY_EPOCH,
@@ -134,8 +190,9 @@ enum key {
 };
 
 static const char *const keys[] = {"version", "part", "roothash", "fs", "verity",
-	"on-failure", "overlay", "cmdline", "init", "require-signature", "rollback",
-	"epoch", "wait", "timeout", "word", NULL};
+	"on-failure", "overlay", "cmdline", "init", "subdir", "state", "persist",
+	"extensions", "require-signature", "rollback", "epoch", "wait", "timeout", "word",
+	NULL};
 
 /* Sets one key; false if the value makes no sense. */
 static bool set(struct policy *p, enum key key, const char *value)
@@ -166,7 +223,17 @@ static bool set(struct policy *p, enum key key, const char *value)
 		p->cmdline = (enum policy_cmdline)(i = choose(cmdlines, value));
 		break;
 	case KEY_INIT:
-		return set_text(p->init, sizeof p->init, value, is_init_path(value));
+		return set_text(p->init, sizeof p->init, value, is_clean_path(value));
+	case KEY_SUBDIR:
+		return set_optional(p->subdir, sizeof p->subdir, value, is_clean_path);
+	case KEY_STATE:
+		return set_optional(p->state, sizeof p->state, value, is_state);
+	case KEY_PERSIST:
+		return set_optional(
+			p->persist, sizeof p->persist, value, is_persist_list);
+	case KEY_EXTENSIONS:
+		p->extensions = (i = choose(answers, value)) == 1;
+		break;
 	case KEY_REQUIRE_SIGNATURE:
 		return set_purposes(&p->require_signature, value);
 	case KEY_ROLLBACK:
@@ -198,7 +265,8 @@ static enum key key_of_word(struct policy *p, const char *word, const char **val
 	if ((*value = word_value(word, "init")))
 		return KEY_INIT;
 	static const enum key of_cairn[] = {KEY_VERITY, KEY_ON_FAILURE, KEY_OVERLAY,
-		KEY_CMDLINE, KEY_REQUIRE_SIGNATURE, KEY_ROLLBACK, KEY_WAIT, KEY_TIMEOUT};
+		KEY_CMDLINE, KEY_SUBDIR, KEY_STATE, KEY_PERSIST, KEY_EXTENSIONS,
+		KEY_REQUIRE_SIGNATURE, KEY_ROLLBACK, KEY_WAIT, KEY_TIMEOUT};
 	for (size_t i = 0; i < sizeof of_cairn / sizeof of_cairn[0]; i++) {
 		char name[32];
 		snprintf(name, sizeof name, "cairn.%s", keys[of_cairn[i]]);
@@ -235,19 +303,37 @@ int policy_from_cmdline(struct policy *p, const char *line)
 	return r;
 }
 
+/* What only makes sense together. */
+static int check_state(const struct policy *p)
+{
+	if (p->overlay != OVERLAY_NONE && p->part != PART_ROOT)
+		return error_format("boot policy: an overlay needs part=root");
+	if (p->subdir[0] && p->part != PART_ROOT)
+		return error_format("boot policy: subdir needs part=root");
+	if (p->persist[0] && (p->overlay != OVERLAY_ETC || !policy_keeps_state(p)))
+		return error_format(
+			"boot policy: persist needs overlay=etc and a state that stays");
+	if (p->overlay == OVERLAY_ETC_UNAUTHENTICATED && !policy_keeps_state(p))
+		return error_format(
+			"boot policy: overlay=etc-unauthenticated needs a state "
+			"that stays");
+	if (p->overlay == OVERLAY_VOLATILE && p->extensions)
+		return error_format(
+			"boot policy: extensions cannot go over overlay=volatile");
+	return 0;
+}
+
 int policy_check(const struct policy *p)
 {
 	if (!is_root_hash(p->root_hash))
 		return error_format("boot policy: no root hash");
 	if (choose(file_systems, p->fs) < 0)
 		return error_format("boot policy: no file system type");
-	if (!is_init_path(p->init))
+	if (!is_clean_path(p->init))
 		return error_format("boot policy: no init");
 	if (!p->wait_s || !p->timeout_s || p->wait_s >= p->timeout_s)
 		return error_format("boot policy: wait must be shorter than timeout");
-	if (p->overlay != OVERLAY_NONE && p->part != PART_ROOT)
-		return error_format("boot policy: an overlay needs part=root");
-	return 0;
+	return check_state(p);
 }
 
 static int write_purposes(unsigned purposes, struct buffer *text)
@@ -263,14 +349,21 @@ static int write_purposes(unsigned purposes, struct buffer *text)
 	return r < 0 ? r : buffer_append(text, "\n", 1);
 }
 
+static const char *or_none(const char *text)
+{
+	return text[0] ? text : "none";
+}
+
 int policy_write(const struct policy *p, struct buffer *text)
 {
 	int r = buffer_printf(text,
 		"version=1\npart=%s\nroothash=%s\nfs=%s\nverity=%s\non-failure=%s\n"
-		"overlay=%s\ncmdline=%s\ninit=%s\n",
+		"overlay=%s\ncmdline=%s\ninit=%s\nsubdir=%s\nstate=%s\npersist=%s\n"
+		"extensions=%s\n",
 		parts[p->part], p->root_hash, p->fs, verities[p->verity],
 		failures[p->on_failure], overlays[p->overlay], cmdlines[p->cmdline],
-		p->init);
+		p->init, or_none(p->subdir), or_none(p->state), or_none(p->persist),
+		answers[p->extensions]);
 	if (r == 0)
 		r = write_purposes(p->require_signature, text);
 	if (r == 0)

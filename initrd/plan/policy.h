@@ -18,9 +18,14 @@
  *     fs=erofs|squashfs|ext4
  *     verity=panic|restart|eio
  *     on-failure=poweroff|reboot|panic
- *     overlay=none|volatile
+ *     overlay=none|volatile|etc|etc-unauthenticated
  *     cmdline=strict|open
  *     init=/absolute/path
+ *     subdir=none|/path       the directory of the image that becomes the root
+ *     state=none|volatile|ext4|xfs|btrfs   what /var is: the image's, a tmpfs, or a
+ *                             partition of its own with that file system
+ *     persist=none|/etc/FILE,...  files of a volatile /etc that lie on that partition
+ *     extensions=no|yes       whether extensions are composed before the real init runs
  *     require-signature=none|PURPOSE,...   (root, sysext, confext)
  *     rollback=any|tpm        tpm: only with a floor of epochs in the TPM
  *     epoch=number            CAIRN_EPOCH of the image's os-release
@@ -52,6 +57,8 @@ enum policy_failure {
 enum policy_overlay {
 	OVERLAY_NONE,
 	OVERLAY_VOLATILE, /* a tmpfs as the upper layer of / (part=root only) */
+	OVERLAY_ETC,      /* a tmpfs as that of /etc */
+	OVERLAY_ETC_UNAUTHENTICATED, /* a directory of the state as that of /etc */
 };
 
 enum policy_cmdline {
@@ -78,6 +85,10 @@ struct policy {
 	char root_hash[65];
 	char fs[16];
 	char init[256];
+	char subdir[256];  /* "": the root is the image's */
+	char state[16];    /* file system type, or "volatile"; "": /var is the image's */
+	char persist[512]; /* absolute paths with commas between; "": none */
+	bool extensions;
 	unsigned wait_s, timeout_s;
 	struct words words; /* the UKI's command line, roothash= included */
 };
@@ -88,8 +99,9 @@ void policy_defaults(struct policy *p);
 /*
  * Takes LINE, the whole command line of the UKI as text: it becomes the policy's words,
  * and roothash=|usrhash=, init=, cairn.overlay=, cairn.verity=, cairn.on-failure=,
- * cairn.cmdline=, cairn.require-signature=, cairn.rollback=, cairn.wait= and
- * cairn.timeout= set what they name. STATUS_USAGE for any other cairn.*, for a value that
+ * cairn.cmdline=, cairn.subdir=, cairn.state=, cairn.persist=, cairn.extensions=,
+ * cairn.require-signature=, cairn.rollback=, cairn.wait= and cairn.timeout= set what they
+ * name. STATUS_USAGE for any other cairn.*, for a value that
  * makes no sense and for one that comes twice.
  */
 int policy_from_cmdline(struct policy *p, const char *line);
@@ -106,6 +118,16 @@ int policy_parse(struct policy *p, struct span text);
 /* "panic", "restart", "eio"; and so on: as in the file. */
 const char *policy_verity_name(enum policy_verity v);
 const char *policy_failure_name(enum policy_failure f);
+const char *policy_overlay_name(enum policy_overlay o);
+
+/* Whether /var is a partition. */
+bool policy_keeps_state(const struct policy *p);
+
+/*
+ * Copies the next path of *LIST, as policy.persist has it, to PATH and moves *LIST on.
+ * False at the end.
+ */
+bool policy_next_path(const char **list, char path[256]);
 
 /* Whether the policy wants signatures for PURPOSE checked before the image is used. */
 bool policy_requires(const struct policy *p, enum purpose purpose);

@@ -80,6 +80,10 @@ test_contents() {
 		overlay=volatile
 		cmdline=strict
 		init=/sbin/init
+		subdir=none
+		state=none
+		persist=none
+		extensions=no
 		require-signature=none
 		rollback=any
 		epoch=0

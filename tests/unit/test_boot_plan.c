@@ -80,7 +80,16 @@ static void policy_refuses_what_makes_no_sense(void **state)
 		"roothash=" HASH " init=sh", "roothash=" HASH " init=/a/../b",
 		"roothash=" HASH " init=/a//b", "roothash=" HASH " rdinit=/x",
 		"roothash=" HASH " cairn.wait=010",
-		"roothash=" HASH " cairn.timeout=99999", "roothash=" HASH " \"x"};
+		"roothash=" HASH " cairn.timeout=99999", "roothash=" HASH " \"x",
+		"roothash=" HASH " cairn.subdir=os", "roothash=" HASH " cairn.subdir=/",
+		"roothash=" HASH " cairn.state=vfat",
+		"roothash=" HASH " cairn.extensions=maybe",
+		"roothash=" HASH " cairn.persist=",
+		"roothash=" HASH " cairn.persist=/etc",
+		"roothash=" HASH " cairn.persist=/etc/a,",
+		"roothash=" HASH " cairn.persist=/etc/a,,/etc/b",
+		"roothash=" HASH " cairn.persist=/etc/../x",
+		"roothash=" HASH " cairn.persist=/usr/x"};
 	struct policy p;
 	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
 		policy_defaults(&p);
@@ -90,10 +99,46 @@ static void policy_refuses_what_makes_no_sense(void **state)
 	policy_defaults(&p);
 	assert_int_equal(policy_from_cmdline(&p, "quiet"), 0);
 	assert_true(policy_check(&p) < 0);
+	static const char *const together[] = {"usrhash=" HASH " cairn.overlay=volatile",
+		"usrhash=" HASH " cairn.subdir=/a",
+		"roothash=" HASH " cairn.persist=/etc/a cairn.state=ext4",
+		"roothash=" HASH " cairn.persist=/etc/a cairn.overlay=etc",
+		"roothash=" HASH
+		" cairn.persist=/etc/a cairn.overlay=etc cairn.state=volatile",
+		"roothash=" HASH " cairn.overlay=etc-unauthenticated",
+		"roothash=" HASH " cairn.overlay=volatile cairn.extensions=yes"};
+	for (size_t i = 0; i < sizeof together / sizeof together[0]; i++) {
+		policy_defaults(&p);
+		assert_int_equal(policy_from_cmdline(&p, together[i]), 0);
+		if (policy_check(&p) == 0)
+			fail_msg("accepted: %s", together[i]);
+	}
+}
+
+static void state_is_part_of_the_policy(void **state)
+{
+	(void)state;
+	struct policy p, q;
+	char path[256];
+	BUFFER file = {0};
 	policy_defaults(&p);
 	assert_int_equal(
-		policy_from_cmdline(&p, "usrhash=" HASH " cairn.overlay=volatile"), 0);
-	assert_true(policy_check(&p) < 0);
+		policy_from_cmdline(&p,
+			"roothash=" HASH
+			" cairn.subdir=/os/one cairn.overlay=etc cairn.state=ext4 "
+			"cairn.persist=/etc/a,/etc/b/c cairn.extensions=yes"),
+		0);
+	assert_int_equal(policy_check(&p), 0);
+	assert_int_equal(policy_write(&p, &file), 0);
+	assert_int_equal(policy_parse(&q, buffer_span(&file)), 0);
+	assert_string_equal(q.subdir, "/os/one");
+	assert_true(policy_keeps_state(&q) && q.extensions && q.overlay == OVERLAY_ETC);
+	const char *list = q.persist;
+	assert_true(policy_next_path(&list, path));
+	assert_string_equal(path, "/etc/a");
+	assert_true(policy_next_path(&list, path));
+	assert_string_equal(path, "/etc/b/c");
+	assert_false(policy_next_path(&list, path));
 }
 
 /* Each line of a good file: left out, doubled, changed to another key, without its end.
@@ -336,6 +381,7 @@ int main(void)
 		cmocka_unit_test(words_are_compared_as_the_kernel_does),
 		cmocka_unit_test(policy_survives_its_file),
 		cmocka_unit_test(policy_refuses_what_makes_no_sense),
+		cmocka_unit_test(state_is_part_of_the_policy),
 		cmocka_unit_test(policy_file_is_parsed_strictly),
 		cmocka_unit_test(cmdline_is_compared_with_the_policy),
 		cmocka_unit_test(open_policy_still_guards_what_it_must),

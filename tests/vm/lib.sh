@@ -28,6 +28,28 @@ tree() {
 	seq 1 160000 | head -c 1048576 >"$1/usr/data"
 }
 
+# program PATH...: into the guest's system, with the libraries it needs.
+program() {
+	local file
+	for file; do
+		for file in "$file" $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
+			mkdir -p "system$(dirname "$file")"
+			cp -Lu "$file" "system$file"
+		done
+	done
+}
+
+# A system below system/ that is just enough for a script of bash, by the host's programs.
+small_system() {
+	local dir
+	mkdir -p system/{dev,proc,sys,run,tmp,etc,opt,var} system/usr/{bin,sbin,lib,lib64,share}
+	for dir in bin sbin lib lib64; do ln -s usr/$dir system/$dir; done
+	program "$(command -v bash)" "$(command -v cat)" "$(command -v mount)" "$(command -v umount)" \
+		$(for p in cp rm mkdir head tail grep sed wc ls sleep ln stat od dd touch chmod seq sort; do
+			command -v $p; done)
+	printf 'ID=test\nVERSION_ID=1\n' >system/usr/lib/os-release
+}
+
 # filesystem TYPE TREE OUT
 filesystem() {
 	rm -f "$3"

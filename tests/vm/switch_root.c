@@ -57,9 +57,14 @@ int main(void)
 	char *argv[] = {"bash", "/check", NULL};
 	char *envp[] = {"PATH=/usr/bin:/usr/sbin:/bin:/sbin", "HOME=/", "LC_ALL=C", NULL};
 	setvbuf(stdout, NULL, _IONBF, 0);
-	mount("dev", "/dev", "devtmpfs", 0, NULL);
-	load_modules();
-	enter();
+	if (access("/modules", F_OK) == 0)
+		mount("dev", "/dev", "devtmpfs", 0, NULL);
+	/* As the real init of a system that was entered already, it only runs the script.
+	 */
+	if (access("/modules", F_OK) == 0) {
+		load_modules();
+		enter();
+	}
 	pid_t pid = fork();
 	if (pid == 0) {
 		execve("/usr/bin/bash", argv, envp);

@@ -3,17 +3,6 @@
 # under readers, killed. The guest runs tests/vm/extensions.guest with the host's cairn.
 . "$(dirname "$0")/lib.sh"
 
-# program PATH...: into the guest's system, with the libraries it needs.
-program() {
-	local file
-	for file; do
-		for file in "$file" $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
-			mkdir -p "system$(dirname "$file")"
-			cp -Lu "$file" "system$file"
-		done
-	done
-}
-
 # extension NAME VERSION [OPTION...]: an image of the tree `x`.
 extension() {
 	"$cairn" extension build x -o "system/images/$1" --id _any --quiet \
@@ -31,18 +20,13 @@ version() {
 }
 
 system() {
-	mkdir -p system/{dev,proc,sys,run,tmp,etc,opt,images,root} system/usr/{bin,sbin,lib,lib64,share}
-	for dir in bin sbin lib lib64; do ln -s usr/$dir system/$dir; done
-	program "$(command -v bash)" "$(command -v cat)" "$(command -v mount)" "$(command -v umount)" \
-		$(for p in cp rm mkdir head tail grep sed wc ls sleep ln stat od dd touch chmod seq sort; do
-			command -v $p; done)
+	small_system
 	cp "$cairn" system/cairn
 	program "$cairn"
 	rm -rf "system${cairn%/*}"
 	cp "$CAIRN_BUILD/tests/vm/readers" system/readers
 	echo base >system/usr/share/base
-	printf 'ID=test\nVERSION_ID=1\n' >system/usr/lib/os-release
-	mkdir -p system/usr/lib/cairn/trust/sysext
+	mkdir -p system/usr/lib/cairn/trust/sysext system/images system/root
 	cp keys/sysext.crt system/usr/lib/cairn/trust/sysext/
 	cp "$CAIRN_TOP/tests/vm/extensions.guest" system/check
 }
