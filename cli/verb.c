@@ -18,6 +18,7 @@ const struct verb *const verbs[] = {
 	&verb_verity,
 	&verb_inspect,
 	&verb_locate,
+	&verb_diff,
 	&verb_verify,
 	&verb_examine,
 	&verb_blob,

@@ -24,6 +24,7 @@ extern const struct verb verb_help;
 extern const struct verb verb_ref;
 extern const struct verb verb_key;
 extern const struct verb verb_locate;
+extern const struct verb verb_diff;
 extern const struct verb verb_digest;
 extern const struct verb verb_sign;
 extern const struct verb verb_verity;

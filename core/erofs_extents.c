@@ -14,6 +14,7 @@
 #define ADVISE_BIG_1       0x0002u
 #define ADVISE_BIG_2       0x0004u
 #define ADVISE_INLINE_TAIL 0x0008u
+#define ADVISE_INTERLACED 0x0010u
 #define ADVISE_FRAGMENT    0x0020u
 #define ADVISE_KNOWN       0x003fu
 #define WHOLE_FRAGMENT     (UINT64_C(1) << 63)
@@ -241,6 +242,7 @@ static void start_extent(const struct index *x, uint64_t i, const struct lcluste
 		.stored = UINT64_C(1) << x->bits,
 		.coding = coding_of(x, c->type),
 		.shifted = c->type == TYPE_PLAIN,
+		.interlaced = c->type == TYPE_PLAIN && (x->advise & ADVISE_INTERLACED),
 		.partial = c->partial};
 	/* Clusters of several blocks say how many, unless it is one. */
 	if (is_big(x, c->type))

@@ -23,8 +23,9 @@ struct erofs_extent {
 		EROFS_DEFLATE,
 		EROFS_ZSTD,
 	} coding;
-	bool shifted; /* plain, in a compressed file: starts at an offset in its block */
-	bool partial; /* may be decompressed from more than it says: deduplicated */
+	bool shifted; /* plain, in a compressed file: may start elsewhere in its block */
+	bool interlaced; /* and does: where OFFSET is in its block, around the end */
+	bool partial;    /* may be decompressed from more than it says: deduplicated */
 	bool fragment;
 };
 

@@ -6,6 +6,8 @@
 #include <openssl/pkcs7.h>
 #include <openssl/x509.h>
 
+#include "core/hash.h"
+
 /* The kernel's Documentation/arch/x86/boot.rst: "HdrS", and where the version text is. */
 #define BZIMAGE_MAGIC   0x202
 #define BZIMAGE_VERSION 0x20e
@@ -111,6 +113,11 @@ static json_object *describe_sections(const struct pe *pe)
 		json_add_bytes(o, "name", span_of(s->name, strlen(s->name)));
 		json_add_number(o, "offset", s->file_offset);
 		json_add_number(o, "size", s->virtual_size);
+		uint8_t digest[32];
+		struct span content;
+		if (pe_find(pe, s->name, &content) == 0 &&
+			hash_parts(HASH_SHA256, &content, 1, digest) == 0)
+			json_add_hex(o, "sha256", digest, sizeof digest);
 		json_append(list, o);
 	}
 	return list;

@@ -109,6 +109,9 @@ int locator_describe(const struct locator *l, uint64_t offset, uint64_t size,
 int locator_describe_item(
 	const struct locator *l, const struct located *item, struct buffer *text);
 
+/* PATH is appended, shown as above. */
+int locator_print_path(struct span path, struct buffer *text);
+
 /* The same for programs: an array (docs/verify-json.md); offsets are of the image. */
 json_object *locator_json(const struct locator *l, uint64_t offset, uint64_t size);
 json_object *locator_item_json(const struct locator *l, const struct located *item);

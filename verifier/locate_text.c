@@ -56,7 +56,7 @@ static size_t printable(struct span s)
 	return overlong || beyond || control ? 0 : n;
 }
 
-static int print_path(struct span path, struct buffer *text)
+int locator_print_path(struct span path, struct buffer *text)
 {
 	int r = 0;
 	while (r == 0 && path.size) {
@@ -74,12 +74,13 @@ static int print_names(const struct locator *l, uint64_t inode, struct buffer *t
 	size_t first, n = names_of(l, inode, &first);
 	if (n == 0)
 		return buffer_printf(text, "inode %ju", (uintmax_t)inode);
-	int r = print_path(span_of(l->names[first].path, l->names[first].size), text);
+	int r = locator_print_path(
+		span_of(l->names[first].path, l->names[first].size), text);
 	if (r == 0 && n > 1) {
 		r = buffer_printf(text, " (also ");
 		if (r == 0)
-			r = print_path(span_of(l->names[first + 1].path,
-					       l->names[first + 1].size),
+			r = locator_print_path(span_of(l->names[first + 1].path,
+						       l->names[first + 1].size),
 				text);
 		if (r == 0 && n > 2)
 			r = buffer_printf(text, " and %zu more", n - 2);

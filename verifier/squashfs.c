@@ -183,6 +183,19 @@ static void load_file(const struct squashfs *s, struct squashfs_inode *i,
 					  : i->size / s->block_size;
 }
 
+/* What comes at different places: D is behind the common part. */
+static void load_rest(struct squashfs_inode *i, const uint8_t *d, bool extended)
+{
+	if (i->type == SQUASHFS_DIR)
+		i->n_links = get_le32(d + (extended ? 0 : 4));
+	else if (i->type == SQUASHFS_FILE)
+		i->n_links = extended ? get_le32(d + 24) : 1;
+	else
+		i->n_links = get_le32(d);
+	if (i->type == SQUASHFS_BLOCK || i->type == SQUASHFS_CHAR)
+		i->rdev = get_le32(d + 4);
+}
+
 int squashfs_inode(struct squashfs *s, uint64_t reference,
 	int (*touched)(void *context, uint64_t place, uint32_t stored), void *context,
 	struct squashfs_inode *inode)
@@ -209,10 +222,14 @@ int squashfs_inode(struct squashfs *s, uint64_t reference,
 	bool extended = type > EXTENDED;
 	*inode = (struct squashfs_inode){.type = extended ? type - EXTENDED : type,
 		.mode = get_le16(d + 2),
+		.uid = get_le16(d + 4),
+		.gid = get_le16(d + 6),
+		.mtime = get_le32(d + 8),
 		.number = get_le32(d + 12),
 		.fragment = NONE,
 		.xattr = NONE,
 		.behind = c};
+	load_rest(inode, d + 16, extended);
 	if (inode->type == SQUASHFS_DIR)
 		load_directory(s, inode, d + 16, extended);
 	else if (inode->type == SQUASHFS_FILE)

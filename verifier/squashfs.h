@@ -62,6 +62,8 @@ struct squashfs_inode {
 	unsigned type; /* enum squashfs_type, without the 7 */
 	mode_t mode;   /* permission bits */
 	uint32_t number;
+	uint16_t uid, gid; /* numbers in the table of owners */
+	uint32_t n_links, mtime, rdev;
 	uint64_t size;                 /* files: bytes; directories: of the listing */
 	uint64_t blocks;               /* files: where the first is */
 	uint32_t fragment;             /* UINT32_MAX: none */
@@ -98,6 +100,24 @@ struct squashfs_entry {
 int squashfs_list(struct squashfs *s, const struct squashfs_inode *dir,
 	int (*touched)(void *context, uint64_t place, uint32_t stored),
 	int (*found)(void *context, const struct squashfs_entry *entry), void *context);
+
+/* Owner NUMBER of the table. */
+int squashfs_id(struct squashfs *s, uint16_t number, uint32_t *id);
+
+/* Calls FOUND for each attribute, with the whole name; otherwise as squashfs_list. */
+int squashfs_xattrs(struct squashfs *s, const struct squashfs_inode *inode,
+	int (*found)(void *context, const char *name, struct span value), void *context);
+
+/* The target of a symbolic link is appended to B. */
+int squashfs_target(
+	struct squashfs *s, const struct squashfs_inode *inode, struct buffer *b);
+
+/*
+ * Gives the bytes of a regular file to SINK in order; holes are given as zeros. What SINK
+ * returns other than 0 ends it and is returned.
+ */
+int squashfs_stream(struct squashfs *s, const struct squashfs_inode *inode,
+	int (*sink)(void *context, struct span data), void *context);
 
 /* Where fragment NUMBER is: its place, the bytes stored there (bit 24: not packed). */
 int squashfs_fragment(
