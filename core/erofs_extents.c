@@ -14,7 +14,7 @@
 #define ADVISE_BIG_1       0x0002u
 #define ADVISE_BIG_2       0x0004u
 #define ADVISE_INLINE_TAIL 0x0008u
-#define ADVISE_INTERLACED 0x0010u
+#define ADVISE_INTERLACED  0x0010u
 #define ADVISE_FRAGMENT    0x0020u
 #define ADVISE_KNOWN       0x003fu
 #define WHOLE_FRAGMENT     (UINT64_C(1) << 63)
