@@ -6,6 +6,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
+
 enum lock_byte {
 	LOCK_WRITER,
 	LOCK_READERS,
@@ -19,20 +21,13 @@ static int try_lock(const struct file *f, enum lock_byte byte, int type)
 	return fcntl(f->fd, F_OFD_SETLK, &lock);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 static int lock(const struct file *f, enum lock_byte byte, int type, unsigned timeout_ms)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 	while (try_lock(f, byte, type) < 0) {
 		if (errno != EAGAIN && errno != EACCES && errno != EINTR)
 			return error_errno("%s: cannot lock", f->name);
-		if (now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 			return error_set(STATUS_TIMEOUT, ETIMEDOUT,
 				"%s: is locked by another process (waited %u ms)",
 				f->name, timeout_ms);

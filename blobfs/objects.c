@@ -11,6 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "blobfs/refs.h"
 #include "core/fsverity.h"
 #include "core/hex.h"
 #include "core/path.h"
@@ -227,12 +228,20 @@ int objects_remove(const struct objects *o, const uint8_t *digest)
 
 /* ---- refs -------------------------------------------------------------------------- */
 
+/* A name may have '/' in it, which no file has, and has no '%', which a file can have. */
+static void swap_slashes(char *name, char from, char to)
+{
+	for (; *name; name++)
+		if (*name == from)
+			*name = to;
+}
+
 static int ref_path(const struct objects *o, const char *name, char path[300])
 {
-	size_t length = strlen(name);
-	if (length == 0 || length > 255 || name[0] == '.' || strchr(name, '/'))
+	if (!blobfs_ref_name_valid(name, strlen(name)))
 		return error_usage("%s: '%s' cannot be the name of a ref", o->name, name);
 	snprintf(path, 300, "refs/%s", name);
+	swap_slashes(path + strlen("refs/"), '/', '%');
 	return 0;
 }
 
@@ -302,6 +311,7 @@ int objects_refs(const struct objects *o,
 		return error_errno("%s: cannot list refs", o->name);
 	for (int i = 0; i < n; i++) {
 		uint8_t digest[OBJECTS_DIGEST];
+		swap_slashes(names[i]->d_name, '%', '/');
 		if (r == 0)
 			r = objects_ref_get(o, names[i]->d_name, digest);
 		if (r == 0)

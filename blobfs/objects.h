@@ -10,7 +10,7 @@
  * A directory of blobs, each a read-only file named by its fs-verity digest (sha256, 4096
  * bytes, no salt):
  *     objects/ab/cdef...   the blobs, as composefs has them
- *     refs/NAME            a digest as hex and a newline
+ *     refs/NAME            a digest as hex and a newline; '%' stands for '/'
  *     staging/             blobs on their way in
  *     lock
  * fs-verity is enabled on a blob where the file system can. Blobs are staged, flushed
@@ -118,7 +118,7 @@ int objects_clean_staging(const struct objects *o);
 
 /* ---- refs ---- */
 
-/* Names of 1 to 255 bytes without '/', not starting with '.'. */
+/* Names as in an image (docs/blobfs-format.md); '/' is '%' in the file's name. */
 int objects_ref_set(
 	const struct objects *o, const char *name, const uint8_t digest[OBJECTS_DIGEST]);
 /* -ENOENT, STATUS_FAILED, if there is none. */

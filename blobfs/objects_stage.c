@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "blobfs/objects.h"
@@ -146,8 +145,7 @@ static int put_in_place(const struct objects_stage *s, const char *name)
 	if (mkdirat(s->store->objects, path, 0755) < 0 && errno != EEXIST)
 		return error_errno("%s: cannot create objects/%s", s->store->name, path);
 	snprintf(path + 2, sizeof path - 2, "/%s", name + 2);
-	if (syscall(SYS_renameat2, s->dirfd, name, s->store->objects, path,
-		    RENAME_NOREPLACE) < 0 &&
+	if (path_rename_new(s->dirfd, name, s->store->objects, path) < 0 &&
 		errno != EEXIST)
 		return error_errno(
 			"%s: cannot put objects/%s in place", s->store->name, path);

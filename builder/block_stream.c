@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "core/zeros.h"
+
 struct gather {
 	int (*give)(void *context, const uint8_t *data, uint64_t number);
 	void *context;
@@ -11,17 +13,12 @@ struct gather {
 	uint8_t block[BLOCK_STREAM_SIZE];
 };
 
-static bool is_zero(const uint8_t *block)
-{
-	return block[0] == 0 && !memcmp(block, block + 1, BLOCK_STREAM_SIZE - 1);
-}
-
 static int flush(struct gather *g)
 {
 	if (!g->filling)
 		return 0;
 	g->filling = false;
-	return is_zero(g->block) ? 0 : g->give(g->context, g->block, g->number);
+	return is_zeros(SPAN(g->block)) ? 0 : g->give(g->context, g->block, g->number);
 }
 
 static int gather(void *context, struct span data, uint64_t offset)

@@ -2,7 +2,6 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <linux/openat2.h>
 #include <search.h>
 #include <stdio.h>
@@ -328,8 +327,7 @@ static int fill(struct checkout *c, int parent, const char *temporary, const cha
 		r = erofs_list(&c->tree.erofs, &root, restore, c);
 	if (r == 0)
 		r = set_all(c, &root, parent, temporary);
-	if (r == 0 && syscall(SYS_renameat2, parent, temporary, parent, base,
-			      RENAME_NOREPLACE) < 0)
+	if (r == 0 && path_rename_new(parent, temporary, parent, base) < 0)
 		r = error_errno("%s: cannot put in place", base);
 	return r;
 }

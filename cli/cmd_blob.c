@@ -9,9 +9,9 @@
 #include "blobfs/gc.h"
 #include "blobfs/image.h"
 #include "blobfs/import.h"
+#include "blobfs/show.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
-#include "core/json.h"
 #include "core/progress.h"
 
 struct options {
@@ -62,26 +62,6 @@ static int parse_option(int c, struct options *o, char **argv)
 	}
 }
 
-/* OPTIONS: those of the verb; after them an image and at least MIN more arguments. */
-static int parse(int argc, char **argv, const struct option *options, int min, int max,
-	struct options *o)
-{
-	int c, r = 0;
-	optind = 0;
-	opterr = 0;
-	while (r == 0 && (c = getopt_long(argc, argv, ":o:", options, NULL)) != -1)
-		r = parse_option(c, o, argv);
-	o->n_rest = argc - optind - 1;
-	if (r == 0 && (o->n_rest < min || o->n_rest > max))
-		r = error_usage(
-			"blob %s: see cairn help blob for the arguments", argv[0]);
-	if (r == 0) {
-		o->image = argv[optind];
-		o->rest = argv + optind + 1;
-	}
-	return r;
-}
-
 static int print_added(void *context, const char *name,
 	const uint8_t digest[BLOBFS_DIGEST_SIZE], uint64_t size)
 {
@@ -112,145 +92,137 @@ static int add_to(struct blobfs_image *image, const struct options *o)
 	return r < 0 ? r : blobfs_store_commit(&image->store);
 }
 
-static int run_add(int argc, char **argv)
+static int get(struct blobfs_image *image, const struct options *o)
 {
-	static const struct option options[] = {
-		{"jobs", required_argument, NULL, 'j'},
-		{"verify", no_argument, NULL, 'V'},
-		{"from-dir", required_argument, NULL, 'd'},
-		{"quiet", no_argument, NULL, 'q'},
-		{0},
-	};
-	struct options o = {0};
-	AUTO_BLOBFS_IMAGE image = {0};
-	int r = parse(argc, argv, options, 0, INT32_MAX, &o);
-	if (r == 0 && o.n_rest == 0 && !o.from_dir)
-		r = error_usage("blob add: which files? See cairn help blob");
-	if (r == 0)
-		r = blobfs_image_open(&image, o.image, true);
-	return r < 0 ? r : add_to(&image, &o);
-}
-
-static int run_get(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"output", required_argument, NULL, 'o'},
-		{"force", no_argument, NULL, 'f'},
-		{"quiet", no_argument, NULL, 'q'},
-		{0},
-	};
-	struct options o = {0};
-	AUTO_BLOBFS_IMAGE image = {0};
 	uint8_t digest[BLOBFS_DIGEST_SIZE];
-	int r = parse(argc, argv, options, 1, 1, &o);
-	if (r == 0)
-		r = blobfs_digest_parse(o.rest[0], digest);
-	if (r == 0)
-		r = blobfs_image_open(&image, o.image, false);
+	int r = blobfs_digest_parse(o->rest[0], digest);
 	if (r < 0)
 		return r;
-	return o.output ? blobfs_export_file(&image.store, digest, o.output, o.force)
-			: blobfs_export_fd(
-				  &image.store, digest, STDOUT_FILENO, "standard output");
+	return o->output ? blobfs_export_file(&image->store, digest, o->output, o->force)
+			 : blobfs_export_fd(&image->store, digest, STDOUT_FILENO,
+				   "standard output");
 }
 
-static void list_entry(const struct blobfs_entry *e, json_object *list)
+static int list(struct blobfs_image *image, const struct options *o)
 {
-	char text[BLOBFS_DIGEST_TEXT];
-	blobfs_digest_text(e->digest, text);
-	if (!list) {
-		printf("%s %ju\n", text, (uintmax_t)e->size);
-		return;
-	}
-	json_object *blob = json_object_new_object();
-	json_add_text(blob, "digest", text);
-	json_add_number(blob, "size", e->size);
-	json_append(list, blob);
+	return blobfs_show_blobs(&image->store, false, o->json);
 }
 
-static int run_list(int argc, char **argv)
+static int remove_from(struct blobfs_image *image, const struct options *o)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'J'},
-		{"quiet", no_argument, NULL, 'q'},
-		{0},
-	};
-	struct options o = {0};
-	AUTO_BLOBFS_IMAGE image = {0};
-	struct blobfs_walk walk = {0};
-	struct blobfs_entry e;
-	int r = parse(argc, argv, options, 0, 0, &o);
-	if (r == 0)
-		r = blobfs_image_open(&image, o.image, false);
-	if (r == 0)
-		r = blobfs_walk_start(
-			&walk, &image.store.fs, o.image, NULL, 0, image.store.fs.n_runs);
-	json_object *list = r == 0 && o.json ? json_object_new_array() : NULL;
-	while (r == 0 && (r = blobfs_walk_next(&walk, &e)) > 0) {
-		r = 0;
-		if (e.size != BLOBFS_TOMBSTONE)
-			list_entry(&e, list);
-	}
-	blobfs_walk_stop(&walk);
-	if (r == 0 && list)
-		r = json_print(list);
-	json_object_put(list);
-	return r;
-}
-
-static int run_rm(int argc, char **argv)
-{
-	static const struct option options[] = {
-		{"quiet", no_argument, NULL, 'q'},
-		{0},
-	};
-	struct options o = {0};
-	AUTO_BLOBFS_IMAGE image = {0};
-	int r = parse(argc, argv, options, 1, INT32_MAX, &o);
-	if (r == 0)
-		r = blobfs_image_open(&image, o.image, true);
-	if (r == 0)
-		r = blobfs_store_begin(&image.store);
-	for (int i = 0; i < o.n_rest && r == 0; i++) {
+	int r = blobfs_store_begin(&image->store);
+	for (int i = 0; i < o->n_rest && r == 0; i++) {
 		uint8_t digest[BLOBFS_DIGEST_SIZE];
-		r = blobfs_digest_parse(o.rest[i], digest);
+		r = blobfs_digest_parse(o->rest[i], digest);
 		if (r == 0)
-			r = blobfs_store_remove(&image.store, digest);
+			r = blobfs_store_remove(&image->store, digest);
 		if (r < 0)
-			r = error_context(r, "%s", o.rest[i]);
+			r = error_context(r, "%s", o->rest[i]);
 	}
-	return r < 0 ? r : blobfs_store_commit(&image.store);
+	return r < 0 ? r : blobfs_store_commit(&image->store);
 }
 
-static int run_gc(int argc, char **argv)
+static int collect(struct blobfs_image *image, const struct options *o)
 {
-	static const struct option options[] = {
-		{"compact", no_argument, NULL, 'c'},
-		{"empty", no_argument, NULL, 'e'},
-		{"quiet", no_argument, NULL, 'q'},
-		{0},
-	};
-	struct options o = {0};
-	AUTO_BLOBFS_IMAGE image = {0};
-	int r = parse(argc, argv, options, 0, 0, &o);
-	struct blobfs_gc gc = {.allow_empty = o.allow_empty};
+	struct blobfs_gc gc = {.allow_empty = o->allow_empty};
+	int r = o->compact ? blobfs_compact(&gc, &image->store)
+			   : blobfs_gc(&gc, &image->store);
 	if (r == 0)
-		r = blobfs_image_open(&image, o.image, true);
-	if (r == 0)
-		r = o.compact ? blobfs_compact(&gc, &image.store)
-			      : blobfs_gc(&gc, &image.store);
-	if (r == 0)
-		progress_note("%s: %ju blobs kept, %ju removed, %ju blocks free", o.image,
-			(uintmax_t)gc.n_kept, (uintmax_t)gc.n_removed,
+		progress_note("%s: %ju blobs kept, %ju removed, %ju blocks free",
+			o->image, (uintmax_t)gc.n_kept, (uintmax_t)gc.n_removed,
 			(uintmax_t)gc.n_free);
 	return r;
 }
 
-static const struct verb verb_add = {.name = "add", .run = run_add};
-static const struct verb verb_get = {.name = "get", .run = run_get};
-static const struct verb verb_list = {.name = "list", .run = run_list};
-static const struct verb verb_rm = {.name = "rm", .run = run_rm};
-static const struct verb verb_gc = {.name = "gc", .run = run_gc};
+/* ---- which options and arguments each takes ---------------------------------------- */
+
+static const struct option add_options[] = {
+	{"jobs", required_argument, NULL, 'j'},
+	{"verify", no_argument, NULL, 'V'},
+	{"from-dir", required_argument, NULL, 'd'},
+	{"quiet", no_argument, NULL, 'q'},
+	{0},
+};
+
+static const struct option get_options[] = {
+	{"output", required_argument, NULL, 'o'},
+	{"force", no_argument, NULL, 'f'},
+	{"quiet", no_argument, NULL, 'q'},
+	{0},
+};
+
+static const struct option list_options[] = {
+	{"json", no_argument, NULL, 'J'},
+	{"quiet", no_argument, NULL, 'q'},
+	{0},
+};
+
+static const struct option rm_options[] = {
+	{"quiet", no_argument, NULL, 'q'},
+	{0},
+};
+
+static const struct option gc_options[] = {
+	{"compact", no_argument, NULL, 'c'},
+	{"empty", no_argument, NULL, 'e'},
+	{"quiet", no_argument, NULL, 'q'},
+	{0},
+};
+
+/* After the options comes an image, then MIN to MAX more arguments. */
+static const struct action {
+	const char *name;
+	const struct option *options;
+	int min, max;
+	bool writes;
+	int (*run)(struct blobfs_image *image, const struct options *o);
+} actions[] = {
+	{"add", add_options, 0, INT32_MAX, true, add_to},
+	{"get", get_options, 1, 1, false, get},
+	{"list", list_options, 0, 0, false, list},
+	{"rm", rm_options, 1, INT32_MAX, true, remove_from},
+	{"gc", gc_options, 0, 0, true, collect},
+};
+
+static int parse(int argc, char **argv, const struct action *action, struct options *o)
+{
+	int c, r = 0;
+	optind = 0;
+	opterr = 0;
+	while (r == 0 &&
+		(c = getopt_long(argc, argv, ":o:", action->options, NULL)) != -1)
+		r = parse_option(c, o, argv);
+	o->n_rest = argc - optind - 1;
+	if (r == 0 && (o->n_rest < action->min || o->n_rest > action->max))
+		r = error_usage(
+			"blob %s: see cairn help blob for the arguments", argv[0]);
+	if (r == 0) {
+		o->image = argv[optind];
+		o->rest = argv + optind + 1;
+	}
+	return r;
+}
+
+static int run_action(int argc, char **argv)
+{
+	const struct action *action = actions;
+	struct options o = {0};
+	AUTO_BLOBFS_IMAGE image = {0};
+	while (strcmp(action->name, argv[0]) != 0)
+		action++;
+	int r = parse(argc, argv, action, &o);
+	if (r == 0 && action->run == add_to && o.n_rest == 0 && !o.from_dir)
+		r = error_usage("blob add: which files? See cairn help blob");
+	if (r == 0)
+		r = blobfs_image_open(&image, o.image, action->writes);
+	return r < 0 ? r : action->run(&image, &o);
+}
+
+static const struct verb verb_add = {.name = "add", .run = run_action};
+static const struct verb verb_get = {.name = "get", .run = run_action};
+static const struct verb verb_list = {.name = "list", .run = run_action};
+static const struct verb verb_rm = {.name = "rm", .run = run_action};
+static const struct verb verb_gc = {.name = "gc", .run = run_action};
 
 static const struct verb *const table[] = {
 	&verb_add, &verb_get, &verb_list, &verb_rm, &verb_gc, NULL};

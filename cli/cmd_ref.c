@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: MIT */
 #include <getopt.h>
-#include <stdio.h>
 
 #include "blobfs/image.h"
-#include "blobfs/refs.h"
+#include "blobfs/show.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
-#include "core/json.h"
 #include "core/progress.h"
 
 struct options {
@@ -45,27 +43,11 @@ static int parse(int argc, char **argv, int n_rest, struct options *o)
 static int run_list(int argc, char **argv)
 {
 	struct options o = {0};
-	char text[BLOBFS_DIGEST_TEXT];
 	AUTO_BLOBFS_IMAGE image = {0};
-	AUTO_BLOBFS_REFS refs = {0};
 	int r = parse(argc, argv, 0, &o);
 	if (r == 0)
 		r = blobfs_image_open(&image, o.image, false);
-	if (r == 0)
-		r = blobfs_refs_load(&refs, &image.store);
-	if (r < 0)
-		return r;
-	json_object *map = o.json ? json_object_new_object() : NULL;
-	for (size_t i = 0; i < refs.n_refs; i++) {
-		blobfs_digest_text(refs.refs[i].digest, text);
-		if (map)
-			json_add_text(map, refs.refs[i].name, text);
-		else
-			printf("%s %s\n", text, refs.refs[i].name);
-	}
-	r = map ? json_print(map) : 0;
-	json_object_put(map);
-	return r;
+	return r < 0 ? r : blobfs_show_refs(&image.store, o.json);
 }
 
 /* Sets the ref to DIGEST, or deletes it if DIGEST is NULL. */

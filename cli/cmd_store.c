@@ -295,7 +295,7 @@ static int run_list(int argc, char **argv)
 struct verification {
 	const struct objects *store;
 	struct buffer digests;
-	struct buffer bad; /* one byte a blob */
+	struct buffer found; /* one byte a blob: enum status */
 };
 
 static int note_blob(void *context, const uint8_t *digest)
@@ -309,30 +309,37 @@ static int verify_blob(void *context, unsigned worker, uint64_t item)
 	struct verification *v = context;
 	(void)worker;
 	int r = objects_verify(v->store, v->digests.data + item * OBJECTS_DIGEST, 1);
-	if (r > 0)
-		v->bad.data[item] = 1;
+	/* One that cannot be read says nothing of the others. */
+	if (r != 0)
+		v->found.data[item] = r > 0 ? STATUS_CONTENT : STATUS_FAILED;
 	progress_add(1);
-	return r < 0 ? r : interrupt_check();
+	return interrupt_check();
 }
 
 static int report(const struct verification *v, size_t n)
 {
-	size_t n_bad = 0;
+	size_t n_bad = 0, n_unread = 0;
 	for (size_t i = 0; i < n; i++) {
-		if (!v->bad.data[i])
+		if (!v->found.data[i])
 			continue;
 		char text[OBJECTS_DIGEST_TEXT];
-		printf("BAD sha256:%s\n", hex_encode(v->digests.data + i * OBJECTS_DIGEST,
-						  OBJECTS_DIGEST, text));
-		n_bad++;
+		bool is_bad = v->found.data[i] == STATUS_CONTENT;
+		printf("%s sha256:%s\n", is_bad ? "BAD" : "UNREADABLE",
+			hex_encode(v->digests.data + i * OBJECTS_DIGEST, OBJECTS_DIGEST,
+				text));
+		n_bad += is_bad;
+		n_unread += !is_bad;
 	}
-	printf("%zu blobs, %zu bad\n", n, n_bad);
-	if (!n_bad)
-		return 0;
-	return error_set(STATUS_CONTENT, EBADMSG,
-		"%s: %zu of %zu blobs are not what their "
-		"names say",
-		v->store->name, n_bad, n);
+	printf("%zu blobs, %zu bad", n, n_bad);
+	printf(n_unread ? ", %zu unreadable\n" : "\n", n_unread);
+	if (n_bad)
+		return error_set(STATUS_CONTENT, EBADMSG,
+			"%s: %zu of %zu blobs are not what their names say",
+			v->store->name, n_bad, n);
+	return n_unread ? error_set(STATUS_FAILED, EIO,
+				  "%s: %zu of %zu blobs cannot be read", v->store->name,
+				  n_unread, n)
+			: 0;
 }
 
 static int run_verify(int argc, char **argv)
@@ -347,7 +354,7 @@ static int run_verify(int argc, char **argv)
 		r = objects_list(&store, note_blob, &v);
 	size_t n = v.digests.size / OBJECTS_DIGEST;
 	if (r == 0)
-		r = buffer_append_zeros(&v.bad, n + 1);
+		r = buffer_append_zeros(&v.found, n + 1);
 	progress_begin("verifying", n);
 	if (r == 0)
 		r = workers_run(o.jobs, n, verify_blob, &v);
@@ -355,7 +362,7 @@ static int run_verify(int argc, char **argv)
 	if (r == 0)
 		r = report(&v, n);
 	buffer_free(&v.digests);
-	buffer_free(&v.bad);
+	buffer_free(&v.found);
 	return r;
 }
 

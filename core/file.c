@@ -14,6 +14,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/interrupt.h"
 #include "core/path.h"
 
@@ -196,16 +197,9 @@ int file_slurp(const char *path, size_t limit, struct buffer *b)
 	return r < 0 ? r : file_slurp_fd(f.fd, path, limit, b);
 }
 
-static int64_t now_ms(void)
-{
-	struct timespec t;
-	clock_gettime(CLOCK_MONOTONIC, &t);
-	return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000;
-}
-
 int file_lock(const struct file *f, int operation, unsigned timeout_ms)
 {
-	int64_t deadline = now_ms() + timeout_ms;
+	int64_t deadline = clock_ms() + timeout_ms;
 	/* flock(2) has no time-out and an alarm would belong to the whole process. */
 	while (flock(f->fd, operation | LOCK_NB) < 0) {
 		int r = interrupt_check();
@@ -215,7 +209,7 @@ int file_lock(const struct file *f, int operation, unsigned timeout_ms)
 			continue;
 		if (errno != EWOULDBLOCK)
 			return error_errno("%s: cannot lock", f->name);
-		if (now_ms() >= deadline)
+		if (clock_ms() >= deadline)
 			return error_set(STATUS_TIMEOUT, ETIMEDOUT,
 				"%s: is locked by another process (waited %u ms)",
 				f->name, timeout_ms);

@@ -6,14 +6,10 @@
 
 #include "core/file.h"
 #include "core/progress.h"
+#include "core/zeros.h"
 
 #define COPY_SIZE  ((size_t)1 << 20)
 #define COPY_BLOCK ((size_t)4096) /* zeros are looked for in units of this */
-
-static bool is_zero(const uint8_t *p, size_t size)
-{
-	return size == 0 || (p[0] == 0 && !memcmp(p, p + 1, size - 1));
-}
 
 /* Writes the runs of blocks that are not all zeros. */
 static int write_nonzero(
@@ -25,7 +21,7 @@ static int write_nonzero(
 		size_t n = 0;
 		for (end = at; end < size; end += n) {
 			n = size - end < COPY_BLOCK ? size - end : COPY_BLOCK;
-			bool this = is_zero(p + end, n);
+			bool this = is_zeros(span_of(p + end, n));
 			if (end > at && this != zero)
 				break;
 			zero = this;

@@ -3,12 +3,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <linux/fs.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -67,8 +65,9 @@ int output_open(struct output *o, const char *path, mode_t mode, bool replace)
 static int give_name(struct output *o, const char *name)
 {
 	if (o->temporary[0])
-		return (int)syscall(SYS_renameat2, o->dirfd, o->temporary, o->dirfd, name,
-			o->replace ? 0 : RENAME_NOREPLACE);
+		return o->replace
+			       ? renameat(o->dirfd, o->temporary, o->dirfd, name)
+			       : path_rename_new(o->dirfd, o->temporary, o->dirfd, name);
 	char self[32];
 	snprintf(self, sizeof self, "/proc/self/fd/%d", o->file.fd);
 	return linkat(AT_FDCWD, self, o->dirfd, name, AT_SYMLINK_FOLLOW);

@@ -73,9 +73,27 @@ int path_random(char name[PATH_RANDOM_SIZE])
 	return 0;
 }
 
+int path_rename_new(int from_dirfd, const char *from, int to_dirfd, const char *to)
+{
+	struct stat st;
+	if (syscall(SYS_renameat2, from_dirfd, from, to_dirfd, to, RENAME_NOREPLACE) == 0)
+		return 0;
+	if (errno != EINVAL && errno != ENOSYS)
+		return -1;
+	if (linkat(from_dirfd, from, to_dirfd, to, 0) == 0)
+		return unlinkat(from_dirfd, from, 0);
+	if (errno == EEXIST)
+		return -1;
+	if (fstatat(to_dirfd, to, &st, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST;
+		return -1;
+	}
+	return renameat(from_dirfd, from, to_dirfd, to);
+}
+
 static int rename_new(int dirfd, const char *from, const char *to)
 {
-	return (int)syscall(SYS_renameat2, dirfd, from, dirfd, to, RENAME_NOREPLACE);
+	return path_rename_new(dirfd, from, dirfd, to);
 }
 
 int path_make_dir(int dirfd, const char *name, mode_t mode)

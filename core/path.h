@@ -46,4 +46,11 @@ int path_unlinked_file(int dirfd);
 /* A name nobody else has: ".cairn-" and random letters. */
 int path_random(char name[PATH_RANDOM_SIZE]);
 
+/*
+ * Renames, but replaces nothing: 0, or -1 with errno, EEXIST if there is something. Where
+ * the file system has no such operation, a file is linked and unlinked, and for what
+ * cannot be linked (a directory) somebody else's may be replaced if it appears just then.
+ */
+int path_rename_new(int from_dirfd, const char *from, int to_dirfd, const char *to);
+
 #endif

@@ -10,7 +10,7 @@
 #include "blobfs/convert.h"
 #include "blobfs/export.h"
 #include "blobfs/image.h"
-#include "blobfs/refs.h"
+#include "blobfs/show.h"
 #include "blobfs/tools/tool.h"
 #include "core/hex.h"
 #include "core/json.h"
@@ -133,60 +133,6 @@ static int dump_super(const struct options *o, const struct blobfs *fs)
 	return 0;
 }
 
-static void show_entry(const struct blobfs_entry *e, json_object *list)
-{
-	char text[BLOBFS_DIGEST_TEXT];
-	blobfs_digest_text(e->digest, text);
-	if (!list) {
-		printf("%s %ju %ju %ju %ju\n", text, (uintmax_t)e->size,
-			(uintmax_t)e->data, (uintmax_t)e->tree, (uintmax_t)e->tail);
-		return;
-	}
-	json_object *entry = json_object_new_object();
-	json_add_text(entry, "digest", text);
-	json_add_number(entry, "size", e->size);
-	json_add_number(entry, "data", e->data);
-	json_add_number(entry, "tree", e->tree);
-	json_add_number(entry, "tail", e->tail);
-	json_append(list, entry);
-}
-
-static int dump_index(const struct options *o, struct blobfs_store *s)
-{
-	struct blobfs_walk walk;
-	struct blobfs_entry e;
-	json_object *list = o->json ? json_object_new_array() : NULL;
-	int r = blobfs_walk_start(&walk, &s->fs, s->device->name, NULL, 0, s->fs.n_runs);
-	while (r == 0 && (r = blobfs_walk_next(&walk, &e)) > 0) {
-		r = 0;
-		if (e.size != BLOBFS_TOMBSTONE)
-			show_entry(&e, list);
-	}
-	blobfs_walk_stop(&walk);
-	if (r == 0 && list)
-		return print_document(list);
-	json_object_put(list);
-	return r;
-}
-
-static int dump_refs(const struct options *o, struct blobfs_store *s)
-{
-	AUTO_BLOBFS_REFS refs = {0};
-	char text[BLOBFS_DIGEST_TEXT];
-	int r = blobfs_refs_load(&refs, s);
-	if (r < 0)
-		return r;
-	json_object *map = o->json ? json_object_new_object() : NULL;
-	for (size_t i = 0; i < refs.n_refs; i++) {
-		blobfs_digest_text(refs.refs[i].digest, text);
-		if (map)
-			json_add_text(map, refs.refs[i].name, text);
-		else
-			printf("%s %s\n", text, refs.refs[i].name);
-	}
-	return map ? print_document(map) : 0;
-}
-
 static int extract(const struct options *o, struct blobfs_store *s)
 {
 	uint8_t digest[BLOBFS_DIGEST_SIZE];
@@ -214,9 +160,9 @@ int tool_run(int argc, char **argv)
 	if (r < 0)
 		return r;
 	if (o.what == 'i')
-		return dump_index(&o, &image.store);
+		return blobfs_show_blobs(&image.store, true, o.json);
 	if (o.what == 'r')
-		return dump_refs(&o, &image.store);
+		return blobfs_show_refs(&image.store, o.json);
 	if (o.what == 'x')
 		return extract(&o, &image.store);
 	if (o.what == 'a')

@@ -14,6 +14,7 @@
 #include "core/hex.h"
 #include "core/output.h"
 #include "core/progress.h"
+#include "core/zeros.h"
 
 const char tool_name[] = "mkfs.blobfs";
 const char tool_usage[] =
@@ -197,10 +198,9 @@ static int refuse_used(const struct file *f)
 	uint8_t start[65536];
 	size_t n;
 	int r = file_read_some(f, start, sizeof start, 0, &n);
-	for (size_t i = 0; i < n && r == 0; i++)
-		if (start[i])
-			r = error_set(STATUS_FAILED, EEXIST,
-				"%s: is not empty; --force overwrites it", f->name);
+	if (r == 0 && !is_zeros(span_of(start, n)))
+		r = error_set(STATUS_FAILED, EEXIST,
+			"%s: is not empty; --force overwrites it", f->name);
 	return r;
 }
 

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "core/zeros.h"
 
 #define BLOCK      4096
 #define PER_BLOCK  (BLOCK / 32) /* digests in a block of the tree */
@@ -27,10 +28,7 @@ static uint64_t count_tree(uint64_t data_blocks)
 
 static bool is_zero(const uint8_t *bytes, size_t size)
 {
-	for (size_t i = 0; i < size; i++)
-		if (bytes[i])
-			return false;
-	return true;
+	return is_zeros(span_of(bytes, size));
 }
 
 int table_parse(struct table *t, struct span sb, const char *name, uint64_t data_size,

@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "core/base64.h"
+#include "core/zeros.h"
 
 struct reader {
 	struct span text;
@@ -61,10 +62,7 @@ static bool take_member(struct reader *in, struct span values[N_MEMBERS])
 
 static bool only_zeros(struct span s, size_t from)
 {
-	for (; from < s.size; from++)
-		if (s.data[from])
-			return false;
-	return true;
+	return from >= s.size || is_zeros(span_of(s.data + from, s.size - from));
 }
 
 /* 64 lower-case hex digits. */

@@ -189,4 +189,63 @@ test_endless_trees_end() {
 	expect 0 "$cairn" store checkout s good again
 }
 
+test_verify_lists_all_that_is_wrong() {
+	plant tree
+	expect 0 "$cairn" store add --quiet --ref os s tree
+	local bad unread
+	bad=$(fsverity digest --compact tree/a/text)
+	unread=$(fsverity digest --compact tree/a/other)
+	rm "s/objects/${unread:0:2}/${unread:2}"
+	mkdir "s/objects/${unread:0:2}/${unread:2}"
+	refused 1 '1 of .* blobs cannot be read' "$cairn" store verify s
+	grep -qx "UNREADABLE sha256:$unread" out
+	printf X | dd of="s/objects/${bad:0:2}/${bad:2}" bs=1 seek=5000 conv=notrunc status=none
+	refused 3 '1 of .* blobs' "$cairn" store verify --jobs 1 s
+	grep -qx "UNREADABLE sha256:$unread" out
+	grep -qx "BAD sha256:$bad" out
+	grep -q ' blobs, 1 bad, 1 unreadable' out
+}
+
+test_names_of_refs_are_those_of_images() {
+	echo one >one
+	expect 0 "$cairn" store add --quiet --ref os/stable_7:x@y s one
+	digest=$(cut -d' ' -f1 out)
+	expect 0 "$cairn" store list s
+	grep -qx "$digest ref os/stable_7:x@y" out
+	expect 0 "$CAIRN_BUILD/mkfs.blobfs" --quiet --from-store s image
+	[ "$("$cairn" ref list image)" = "$digest os/stable_7:x@y" ]
+	expect 0 "$CAIRN_BUILD/dump.blobfs" --to-store back image
+	expect 0 "$cairn" store get back os/stable_7:x@y
+	cmp out one
+	expect 0 "$cairn" store gc back
+	grep -q '^1 blobs kept, 0 removed' out
+	expect 0 "$cairn" store delete-ref back os/stable_7:x@y
+	[ -z "$(ls back/refs)" ]
+	local name
+	for name in ../up .hidden 'a b' a%b /a ''; do
+		refused 2 'cannot be the name' "$cairn" store add --quiet --ref "$name" s one
+	done
+	[ "$(ls -A s)" = "$(printf 'lock\nobjects\nrefs\nstaging')" ]
+}
+
+test_file_systems_that_cannot_rename_without_replacing() {
+	echo one >one
+	expect 0 strace -f -o trace -e trace=renameat2 -e inject=renameat2:error=EINVAL \
+		"$cairn" store add --quiet s one
+	grep -q 'renameat2.*INJECTED' trace
+	expect 0 "$cairn" store get s "$(fsverity digest --compact one)"
+	cmp out one
+	expect 0 "$cairn" store verify s
+	plant tree
+	expect 0 "$cairn" store add --quiet --ref os s tree
+	local as_others='strace -f -o trace -e trace=renameat2 -e inject=renameat2:error=EINVAL'
+	expect 0 $as_others "$cairn" store checkout s os restored
+	grep -q 'renameat2.*INJECTED' trace
+	cmp tree/a/text restored/a/text
+	echo kept >there
+	expect 1 $as_others "$cairn" store get -o there s os
+	grep -q exists err
+	[ "$(cat there)" = kept ]
+}
+
 run_tests "$@"
