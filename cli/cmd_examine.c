@@ -199,7 +199,7 @@ static int write_report(const struct options *o, const struct examination *e)
 		r = save(o->report, report_names[1], &text);
 	if (r == 0 && o->json)
 		fputs(buffer_text(&json), stdout);
-	else if (r == 0 && !o->quiet)
+	else if (r == 0 && !o->quiet && e->files[0].before.inode)
 		fputs(buffer_text(&text), stderr);
 	if (r == 0 && fflush(stdout))
 		r = error_errno("cannot write to standard output");

@@ -355,6 +355,14 @@ test_partitions() {
 	refused 2 'say with --partition which one is meant: 1 \(ext4\), 2 \(ext4\)' "$cairn" examine --quiet disk -- true
 }
 
+# Ours, with a GPT of sectors of 4096 bytes: the root is the only file system it can mount.
+test_images_of_our_own() {
+	"$CAIRN_TOP/tests/make-image" "$T" erofs 4096 >/dev/null 2>&1
+	expect 0 "$cairn" examine --json image.raw -- ls
+	report 'd["fileSystem"] == "erofs" and d["command"]["status"] == 0 and d["partition"]' out
+	expect 0 "$cairn" verify --no-signature image.raw
+}
+
 test_what_is_not_examined() {
 	image
 	refused 1 'no-such: image: cannot open' "$cairn" examine --quiet no-such -- true
@@ -364,8 +372,13 @@ test_what_is_not_examined() {
 	loop=$(losetup -r -f --show image.raw)
 	refused 5 'is a device node; examine looks at files' "$cairn" examine --quiet "$loop" -- true
 	losetup -d "$loop"
-	truncate -s 20M luks
-	printf 'LUKS\xba\xbe\0\2' | dd of=luks conv=notrunc status=none
+	truncate -s 4M fat
+	mkfs.vfat fat >/dev/null
+	refused 5 'not examined: vfat is not a file system that can be mounted safely' \
+		"$cairn" examine --quiet fat -- true
+	# The report of such a one has its hash all the same.
+	expect 5 "$cairn" examine --json fat -- true
+	report "d['fileSystem'] == 'vfat' and d['files'][0]['digestsAfter']['sha256'] == '$(sha256sum <fat | cut -d' ' -f1)'" out
 	head -c 1M /dev/zero >zeros
 	refused 5 'not examined: nothing that is known is in it' "$cairn" examine --quiet zeros -- true
 	: >empty
@@ -418,6 +431,60 @@ test_replayed_copy() {
 	[ "$(state; state journal)" = "$before" ]
 	examined 6 'echo forged >>"$3/journal"' --journal "$T/journal"
 	report '{"lease", "attributes", "hash"} <= faults'
+}
+
+# What the image lies on itself.
+test_backing_file_systems() {
+	local loop image
+	image
+	mkdir mnt
+	truncate -s 128M btrfs
+	mkfs.btrfs -q btrfs >/dev/null
+	loop=$(losetup -f --show btrfs)
+	mount "$loop" mnt
+	trap 'umount mnt' EXIT
+	losetup -d "$loop"
+	cp image.raw mnt/
+	expect 0 "$cairn" examine --json --seal-limit 0 mnt/image.raw -- cat etc/file
+	report 'd["files"][0]["backing"] == "btrfs" and "lease" in good' out
+	loop=$(losetup -f --show mnt/image.raw)
+	refused 6 'can be written to by loop' "$cairn" examine --quiet mnt/image.raw -- true
+	losetup -d "$loop"
+	expect 6 "$cairn" examine --quiet mnt/image.raw -- bash -c "echo forged >>$T/mnt/image.raw"
+	umount mnt
+	"$CAIRN_BUILD/mkfs.blobfs" --quiet fuse image.raw
+	"$CAIRN_BUILD/mount.blobfs" fuse mnt
+	image=$(find mnt -type f)
+	for view in "${views[@]}"; do
+		expect 0 "$cairn" examine --json $view "$image" -- cmp etc/big "$T/tree/etc/big"
+		report 'd["command"]["status"] == 0 and "lies on fuse" in texts' out
+	done
+}
+
+test_sizes_that_are_not_whole_sectors() {
+	image
+	printf tail >>image.raw
+	examined 0 'cat etc/file'
+	report '"less than a sector" in texts'
+	# The second pass is about a file that is larger, if it has grown.
+	examined 6 'echo more >>"$1"'
+	report '{"hash", "attributes"} <= faults and d["files"][0]["digestsAfter"]["bytes"] == 24 * 1048576 + 9'
+}
+
+# Where the usual way fails there may be another safe one.
+test_last_resorts() {
+	dirty ext4-superblock
+	examined 0 'cat etc/file1'
+	[ "$(cat out)" = 'file 1' ]
+	report '"sb=8193" in d["mountOptions"]'
+	examined 5 'cat original/etc/file1; ls -A replayed' --replay-copy
+	[ "$(cat out)" = 'file 1' ]
+	report '"replay" in faults and d["replayOptions"] is None'
+	dirty btrfs-damaged
+	examined 0 'cat etc/file1'
+	report 'd["mountOptions"] == "ro,rescue=all"'
+	dirty xfs-damaged
+	refused 5 'the kernel refuses to mount it as xfs' "$cairn" examine --quiet image.raw -- true
 }
 
 # Killed at any point it leaves nothing, nor does the interrupt of a terminal.

@@ -67,9 +67,16 @@ def read_all(directory):
     run("find", directory, "-xdev", "-type", "f", "-exec", "cat", "{}", "+")
 
 
+def images_name(source):
+    """The image's path, of a loop device too."""
+    backing = f"/sys/block/{os.path.basename(source)}/loop/backing_file"
+    return open(backing).read() if os.path.exists(backing) else source
+
+
 def by_mount(source, journal_loop, options, mnt):
     if journal_loop:
-        options += f",journal_path={journal_loop}"
+        name = "logdev" if "/xfs" in images_name(source) else "journal_path"
+        options += f",{name}={journal_loop}"
     mounted = run("mount", "-o", options, source, mnt).returncode == 0
     if mounted:
         read_all(mnt)

@@ -56,7 +56,8 @@ static int attach_both(const struct confine_options *o)
 		    "mode=0755,size=64k") < 0 ||
 		mkdir(original, 0755) < 0 || mkdir(replayed, 0755) < 0)
 		return -1;
-	return attach(o->mount, original) == 0 ? attach(o->replayed, replayed) : -1;
+	int r = attach(o->mount, original);
+	return r < 0 || o->replayed < 0 ? r : attach(o->replayed, replayed);
 }
 
 /* Name spaces as the command shall see them; NULL, or what failed. */
@@ -64,7 +65,7 @@ static const char *arrange(const struct confine_options *o)
 {
 	if (mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL) < 0)
 		return "making mounts private";
-	if ((o->replayed < 0 ? attach(o->mount, o->dir) : attach_both(o)) < 0)
+	if ((o->both ? attach_both(o) : attach(o->mount, o->dir)) < 0)
 		return o->dir;
 	if (mount("proc", "/proc", "proc", MS_NODEV | MS_NOSUID | MS_NOEXEC, NULL) < 0)
 		return "/proc";

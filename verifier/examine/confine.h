@@ -15,8 +15,8 @@ struct confine_options {
 	const char *const *argv; /* ends with NULL; argv[0] is looked up in PATH */
 	const char *dir;         /* where the mount goes; the command starts in it */
 	int mount;               /* detached; still owned by the caller */
-	/* -1, or a second one: then DIR gets the directories original and replayed. */
-	int replayed;
+	bool both;               /* DIR gets the directories original and replayed */
+	int replayed;            /* what is mounted on the second; -1: it stays empty */
 	bool stdout_to_stderr;
 };
 

@@ -178,6 +178,18 @@ static int show_replayed(struct run *r)
 	return e < 0 ? error_context(e, "the replayed copy") : 0;
 }
 
+/* Loop devices show whole sectors only. */
+static void report_tail(struct run *r)
+{
+	const struct part *p = &r->parts[IMAGE];
+	struct place place = evidence_place(&r->evidence[IMAGE]);
+	place.size = p->size % 512;
+	place.offset = p->offset + p->size - place.size;
+	if (place.size)
+		report_uncovered(r->report, "served", &place,
+			"less than a sector: hashed, but not shown to the command");
+}
+
 static int show(struct run *r)
 {
 	BUFFER options = {0};
@@ -188,6 +200,7 @@ static int show(struct run *r)
 			*type ? " is not a file system that can be "
 				"mounted safely"
 			      : " is in it");
+	report_tail(r);
 	showing_listen(&r->showing, r->report);
 	int e = add_view(r, SHOWN_IMAGE, IMAGE, false);
 	if (e == 0 && evidence_at(r, JOURNAL))
@@ -202,7 +215,10 @@ static int show(struct run *r)
 	const struct place place = evidence_place(&r->evidence[IMAGE]);
 	report_good(r->report, "mount", &place, "mounted as %s with %s", type,
 		r->e->mount_options);
-	return r->o->replay_copy ? show_replayed(r) : 0;
+	/* A copy that cannot be replayed does not hide the original. */
+	if (r->o->replay_copy && show_replayed(r) < 0)
+		report_error(r->report, "replay", &place, r->o->image);
+	return interrupt_check();
 }
 
 /* ---- run -----------------------------------------------------------------------------
@@ -213,6 +229,7 @@ static int run_command(struct run *r)
 	const struct confine_options options = {.argv = r->o->argv,
 		.dir = r->o->dir,
 		.mount = r->showing.mount,
+		.both = r->o->replay_copy,
 		.replayed = r->showing.replayed,
 		.stdout_to_stderr = r->o->stdout_to_stderr};
 	const struct traces *traces = &r->showing.traces;

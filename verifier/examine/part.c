@@ -3,9 +3,12 @@
 
 #include <blkid/blkid.h>
 #include <errno.h>
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
+#include "core/gpt.h"
 #include "verifier/examine/safe_mount.h"
 
 #define SECTOR 512
@@ -65,38 +68,89 @@ static int probe_type(const struct file *f, struct part *part)
 	return part->type[0] ? 0 : probe_magic(f, part);
 }
 
-static int take(const struct file *f, blkid_partition partition, struct part *part)
+/* What a partition table says: its partitions, types not yet looked at. */
+struct parts {
+	struct part *items; /* owned */
+	size_t n_items;
+	bool has_table;
+};
+
+static int add(struct parts *parts, uint32_t number, uint64_t offset, uint64_t size)
 {
-	uint64_t offset = (uint64_t)blkid_partition_get_start(partition) * SECTOR;
-	uint64_t size = (uint64_t)blkid_partition_get_size(partition) * SECTOR;
-	*part = (struct part){.number = (uint32_t)blkid_partition_get_partno(partition)};
-	if (offset >= f->size)
+	struct part *more = reallocarray(parts->items, parts->n_items + 1, sizeof *more);
+	if (!more)
+		return error_memory();
+	parts->items = more;
+	more[parts->n_items++] =
+		(struct part){.number = number, .offset = offset, .size = size};
+	return 0;
+}
+
+/* A GPT, of sectors of either size. Returns 1 if it is none. */
+static int list_gpt(const struct file *f, struct parts *parts)
+{
+	AUTO_GPT gpt = {0};
+	if (gpt_read_file(f, 0, &gpt) < 0)
+		return 1;
+	int r = 0;
+	for (size_t i = 0; i < gpt.n_partitions && r == 0; i++)
+		r = add(parts, gpt.partitions[i].number, gpt.partitions[i].offset,
+			gpt.partitions[i].size);
+	parts->has_table = true;
+	return r;
+}
+
+/* Every other table blkid knows. */
+static int list_others(const struct file *f, struct parts *parts)
+{
+	blkid_probe probe = blkid_new_probe();
+	if (!probe)
+		return error_memory();
+	int r = blkid_probe_set_device(probe, f->fd, 0, (blkid_loff_t)f->size);
+	blkid_probe_enable_superblocks(probe, 0);
+	blkid_probe_enable_partitions(probe, 1);
+	blkid_partlist list = r == 0 ? blkid_probe_get_partitions(probe) : NULL;
+	int n = list ? blkid_partlist_numof_partitions(list) : 0;
+	parts->has_table = list != NULL;
+	r = 0;
+	for (int i = 0; i < n && r == 0; i++) {
+		blkid_partition p = blkid_partlist_get_partition(list, i);
+		r = add(parts, (uint32_t)blkid_partition_get_partno(p),
+			(uint64_t)blkid_partition_get_start(p) * SECTOR,
+			(uint64_t)blkid_partition_get_size(p) * SECTOR);
+	}
+	blkid_free_probe(probe);
+	return r;
+}
+
+/* Cuts it off where the file ends, and looks what is in it. */
+static int take(const struct file *f, struct part *part)
+{
+	if (part->offset >= f->size)
 		return error_format("%s: partition %u begins behind the end of the file",
 			f->name, part->number);
-	part->offset = offset;
-	part->size = size < f->size - offset ? size : f->size - offset;
+	if (part->size > f->size - part->offset)
+		part->size = f->size - part->offset;
 	return probe_type(f, part);
 }
 
-static int choose(
-	const struct file *f, blkid_partlist list, uint32_t number, struct part *part)
+static int choose(const struct file *f, const struct parts *parts, uint32_t number,
+	struct part *part)
 {
 	BUFFER names = {0};
-	struct part candidate;
 	unsigned n_mountable = 0;
-	for (int i = 0; i < blkid_partlist_numof_partitions(list); i++) {
-		int r = take(f, blkid_partlist_get_partition(list, i), &candidate);
-		if (r < 0 && number == 0)
-			continue;
-		if (candidate.number == number) {
-			*part = candidate;
+	for (size_t i = 0; i < parts->n_items; i++) {
+		struct part *candidate = &parts->items[i];
+		int r = take(f, candidate);
+		if (candidate->number == number) {
+			*part = *candidate;
 			return r;
 		}
-		bool mountable = safe_mount_knows(candidate.type);
-		if (mountable && n_mountable++ == 0)
-			*part = candidate;
+		if (r == 0 && safe_mount_knows(candidate->type) && n_mountable++ == 0)
+			*part = *candidate;
 		buffer_printf(&names, "%s%u (%s)", names.size ? ", " : "",
-			candidate.number, *candidate.type ? candidate.type : "unknown");
+			candidate->number,
+			*candidate->type ? candidate->type : "unknown");
 	}
 	if (number)
 		return error_format("%s: has no partition %u, only %s", f->name, number,
@@ -109,21 +163,16 @@ static int choose(
 
 static int from_table(const struct file *f, uint32_t number, struct part *part)
 {
-	blkid_probe probe = blkid_new_probe();
-	if (!probe)
-		return error_memory();
-	int r = blkid_probe_set_device(probe, f->fd, 0, (blkid_loff_t)f->size);
-	blkid_probe_enable_superblocks(probe, 0);
-	blkid_probe_enable_partitions(probe, 1);
-	blkid_partlist list = r == 0 ? blkid_probe_get_partitions(probe) : NULL;
-	if (list)
-		r = choose(f, list, number, part);
-	else if (number)
+	struct parts parts = {0};
+	int r = list_gpt(f, &parts);
+	if (r == 1)
+		r = list_others(f, &parts);
+	if (r == 0 && parts.has_table)
+		r = choose(f, &parts, number, part);
+	else if (r == 0 && number)
 		r = error_format("%s: has no partition table, so no partition %u",
 			f->name, number);
-	else
-		r = 0;
-	blkid_free_probe(probe);
+	free(parts.items);
 	return r;
 }
 

@@ -27,7 +27,9 @@ static const struct way {
 	{"ext2", "ext4", {"noload", "errors=continue"}, {"errors=continue"}},
 	{"ext3", "ext4", {"noload", "errors=continue"}, {"errors=continue"}},
 	{"ext4", "ext4", {"noload", "errors=continue"}, {"errors=continue"}},
-	{"ext4", "ext4", {"noload", "errors=continue", "noblock_validity"}, {NULL}},
+	/* Backup superblocks, in KiB, where blocks are of 1 and of 4 KiB. */
+	{"ext4", "ext4", {"noload", "errors=continue", "sb=8193"}, {NULL}},
+	{"ext4", "ext4", {"noload", "errors=continue", "sb=131072"}, {NULL}},
 	{"xfs", "xfs", {"norecovery", "nouuid"}, {"nouuid"}},
 	{"btrfs", "btrfs", {"rescue=nologreplay"}, {NULL}},
 	{"btrfs", "btrfs", {"rescue=all"}, {NULL}},
@@ -68,8 +70,9 @@ static void kernel_message(int fs, char *text, size_t size)
 	}
 }
 
+/* JOURNAL (or NULL) is the device for the option KEY. */
 static int configure(int fs, const char *device, const char *const *options,
-	const char *journal, struct buffer *used)
+	const char *key, const char *journal, struct buffer *used)
 {
 	used->size = 0;
 	int r = buffer_printf(used, "ro");
@@ -80,9 +83,8 @@ static int configure(int fs, const char *device, const char *const *options,
 		if (set_option(fs, options[i]) < 0 ||
 			buffer_printf(used, ",%s", options[i]) < 0)
 			return -1;
-	if (journal && fsconfig(fs, FSCONFIG_SET_STRING, "journal_path", journal, 0) < 0)
-		return -1;
-	if (journal && buffer_printf(used, ",journal_path=%s", journal) < 0)
+	if (journal && (fsconfig(fs, FSCONFIG_SET_STRING, key, journal, 0) < 0 ||
+			       buffer_printf(used, ",%s=%s", key, journal) < 0))
 		return -1;
 	return fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0);
 }
@@ -91,6 +93,10 @@ static int try_way(const struct way *way, const char *device, bool replay,
 	const char *journal, struct buffer *used)
 {
 	char message[300];
+	const char *const *options = replay ? way->replay : way->safe;
+	/* xfs wants its log even if it does not recover it. */
+	bool xfs = !strcmp(way->driver, "xfs");
+	const char *key = xfs ? "logdev" : "journal_path";
 	int fs = fsopen(way->driver, FSOPEN_CLOEXEC);
 	if (fs < 0 && errno == ENODEV)
 		return error_set(STATUS_FAILED, ENODEV,
@@ -98,7 +104,8 @@ static int try_way(const struct way *way, const char *device, bool replay,
 	if (fs < 0)
 		return error_errno("%s: cannot begin to mount it", device);
 	int mount = -1;
-	if (configure(fs, device, replay ? way->replay : way->safe, journal, used) == 0)
+	if (configure(fs, device, options, key, xfs || replay ? journal : NULL, used) ==
+		0)
 		mount = fsmount(fs, FSMOUNT_CLOEXEC, 0);
 	int saved = errno;
 	kernel_message(fs, message, sizeof message);
@@ -115,15 +122,21 @@ int safe_mount(const char *type, const char *device, bool replay, const char *jo
 {
 	int mount = -1;
 	bool tried = false;
+	struct error_record first;
 	for (size_t i = 0; i < N_WAYS && mount < 0; i++) {
 		if (strcmp(ways[i].type, type) != 0 || (tried && replay))
 			continue;
-		tried = true;
 		mount = try_way(&ways[i], device, replay, journal, options);
+		if (!tried)
+			error_take(&first);
+		tried = true;
 	}
 	if (!tried)
 		return error_format("%s: there is no safe way to mount %s", device,
 			*type ? type : "what is not known");
+	/* That the usual way fails says more than that the last resort does. */
+	if (mount < 0)
+		error_put(&first);
 	return mount;
 }
 

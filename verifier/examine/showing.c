@@ -81,8 +81,9 @@ static int self_check(struct showing *s, struct report *report)
 int showing_mount(struct showing *s, const char *type, uint64_t attributes,
 	struct report *report, struct buffer *options)
 {
-	const char *device = s->shown[SHOWN_IMAGE].loop.path;
-	s->mount = safe_mount(type, device, false, NULL, options);
+	const struct shown *journal = &s->shown[SHOWN_JOURNAL];
+	s->mount = safe_mount(type, s->shown[SHOWN_IMAGE].loop.path, false,
+		journal->evidence ? journal->loop.path : NULL, options);
 	if (s->mount < 0)
 		return s->mount;
 	int r = self_check(s, report);
