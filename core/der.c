@@ -103,6 +103,25 @@ bool der_take_version(struct span *in, uint8_t value)
 	return true;
 }
 
+bool der_take_oid(struct span *in, struct span *oid)
+{
+	struct span rest = *in, c;
+	bool starts = true; /* the next byte is the first one of a number */
+	if (!der_take(&rest, DER_OID, &c) || c.size == 0)
+		return false;
+	/* X.690, 8.19.2: seven bits a byte, the high bit says that more follow. */
+	for (size_t i = 0; i < c.size; i++) {
+		if (starts && c.data[i] == 0x80)
+			return false;
+		starts = c.data[i] < 0x80;
+	}
+	if (!starts)
+		return false;
+	*in = rest;
+	*oid = c;
+	return true;
+}
+
 bool der_take_bits(struct span *in, struct span *bytes)
 {
 	struct span rest = *in, c;

@@ -61,6 +61,9 @@ bool der_take_version(struct span *in, uint8_t value);
 /* An INTEGER of any sign in its shortest form: its contents, for comparison only. */
 bool der_take_integer(struct span *in, struct span *contents);
 
+/* An OBJECT IDENTIFIER whose numbers are all whole and in their shortest form. */
+bool der_take_oid(struct span *in, struct span *oid);
+
 /* A BIT STRING of whole bytes. */
 bool der_take_bits(struct span *in, struct span *bytes);
 

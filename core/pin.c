@@ -70,7 +70,7 @@ static int parse_usages(struct pin *pin, struct span value)
 	if (!der_only(value, DER_SEQUENCE, &usages) || usages.size == 0)
 		return malformed(pin, "extended key usage");
 	while (usages.size) {
-		if (!der_take(&usages, DER_OID, &oid) || oid.size == 0)
+		if (!der_take_oid(&usages, &oid))
 			return malformed(pin, "extended key usage");
 		int purpose = purpose_by_der(oid);
 		pin->purposes |= purpose < 0 ? 0 : 1u << purpose;
@@ -85,7 +85,7 @@ static int parse_extensions(struct pin *pin, struct span list)
 	int r = 0;
 	while (r == 0 && list.size) {
 		if (!der_take(&list, DER_SEQUENCE, &extension) ||
-			!der_take(&extension, DER_OID, &oid))
+			!der_take_oid(&extension, &oid))
 			return malformed(pin, "extensions");
 		if (der_is(extension, DER_BOOLEAN))
 			der_take(&extension, DER_BOOLEAN, NULL);
