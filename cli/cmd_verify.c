@@ -19,6 +19,9 @@
 #include "core/hex.h"
 #include "core/output.h"
 #include "core/progress.h"
+#include "initrd/compose/anchors.h"
+#include "initrd/compose/lines.h"
+#include "initrd/compose/revoked.h"
 #include "verifier/junit.h"
 #include "verifier/verify.h"
 
@@ -29,6 +32,9 @@ struct options {
 	struct rules rules;
 	char *root_hash; /* owned */
 	enum purpose purpose;
+	struct buffer revoked;
+	unsigned epoch_floor;
+	bool has_floor;
 	bool have_cert, have_purpose, no_signature, json, quiet;
 	unsigned jobs;
 };
@@ -40,6 +46,8 @@ enum {
 	OPT_NO_SIGNATURE,
 	OPT_HASH,
 	OPT_HASH_FILE,
+	OPT_REVOKED,
+	OPT_EPOCH_FLOOR,
 	OPT_POLICY,
 	OPT_MANIFEST,
 	OPT_JUNIT,
@@ -55,6 +63,8 @@ static const struct option long_options[] = {
 	{"no-signature", no_argument, NULL, OPT_NO_SIGNATURE},
 	{"root-hash", required_argument, NULL, OPT_HASH},
 	{"root-hash-file", required_argument, NULL, OPT_HASH_FILE},
+	{"revoked", required_argument, NULL, OPT_REVOKED},
+	{"epoch-floor", required_argument, NULL, OPT_EPOCH_FLOOR},
 	{"policy", required_argument, NULL, OPT_POLICY},
 	{"manifest", required_argument, NULL, OPT_MANIFEST},
 	{"junit", required_argument, NULL, OPT_JUNIT},
@@ -94,6 +104,22 @@ static int read_root_hash(struct options *o, const char *path)
 	return r < 0 ? r : take_root_hash(o, buffer_text(&text), path);
 }
 
+static int read_revoked(struct options *o, const char *path)
+{
+	buffer_free(&o->revoked);
+	int r = file_slurp(path, ANCHORS_FILE_MAX, &o->revoked);
+	return r < 0 ? r : revoked_check(buffer_span(&o->revoked), path);
+}
+
+static int take_floor(struct options *o, const char *text)
+{
+	o->has_floor = lines_number(
+		span_of(text, strlen(text)), ANCHORS_EPOCH_MAX, &o->epoch_floor);
+	return o->has_floor ? 0
+			    : error_usage("verify: --epoch-floor %s: no number up to %d",
+				      text, ANCHORS_EPOCH_MAX);
+}
+
 static int take_option(struct options *o, int option, char **argv)
 {
 	switch (option) {
@@ -113,6 +139,10 @@ static int take_option(struct options *o, int option, char **argv)
 		return take_root_hash(o, optarg, "--root-hash");
 	case OPT_HASH_FILE:
 		return read_root_hash(o, optarg);
+	case OPT_REVOKED:
+		return read_revoked(o, optarg);
+	case OPT_EPOCH_FLOOR:
+		return take_floor(o, optarg);
 	case OPT_POLICY:
 		return rules_load(&o->rules, optarg);
 	case OPT_MANIFEST:
@@ -243,6 +273,9 @@ static int verify(const struct options *o, const char *path, const struct file *
 		.pins = o->have_cert || o->trust ? &o->pins : NULL,
 		.purpose = o->purpose,
 		.no_signature = o->no_signature,
+		.revoked = buffer_span(&o->revoked),
+		.has_floor = o->has_floor,
+		.epoch_floor = o->epoch_floor,
 		.rules = o->rules.n_items ? &o->rules : NULL,
 		.manifest = o->manifest ? &manifest : NULL,
 		.jobs = o->jobs};
@@ -312,6 +345,7 @@ static int run(int argc, char **argv)
 		r = o.junit ? verify_with_junit(&o, argv[optind])
 			    : verify(&o, argv[optind], NULL);
 	certificates_free(&o.pins);
+	buffer_free(&o.revoked);
 	rules_free(&o.rules);
 	free(o.manifest);
 	free(o.root_hash);
@@ -343,6 +377,9 @@ const struct verb verb_verify = {
 		"  --no-signature       do without signatures; else, without a "
 		"certificate to\n"
 		"                       check them against, the status is 7\n"
+		"  --revoked FILE       certificates and root hashes that are refused "
+		"(docs/trust.md)\n"
+		"  --epoch-floor N      refuse images of an epoch below N\n"
 		"  --root-hash HEX      the root hash it must have\n"
 		"  --root-hash-file F   the same, read from a file\n"
 		"  --policy FILE        hold it to these rules as well "

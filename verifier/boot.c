@@ -7,7 +7,9 @@
 #include <time.h>
 
 #include "core/authenticode.h"
+#include "initrd/compose/anchors.h"
 #include "initrd/plan/words.h"
+#include "verifier/age.h"
 #include "verifier/boot_files.h"
 #include "verifier/boot_policy.h"
 #include "verifier/boot_space.h"
@@ -56,10 +58,12 @@ static void check_signature(
 		report_error(b->report, "program", place, p->pe.name);
 	else if (r == 1)
 		report_fault(b->report, STATUS_TRUST, "program", place, "not signed");
-	else
+	else {
 		report_good(b->report, "program", place,
 			"signed by %s (sha256 fingerprint %s)", by->name,
 			by->fingerprint);
+		age_check_revoked(b->o, by, NULL, "program", place, b->report);
+	}
 }
 
 static bool says(struct span value, const char *text)
@@ -157,6 +161,26 @@ static void compare_policy(
 			p->data.area);
 }
 
+/* The epoch that a UKI says it has, and the one that its init compares. */
+static void check_epoch(struct boot *b, const struct place *place,
+	const struct program *p, const struct policy *policy)
+{
+	struct span text;
+	unsigned epoch = 0;
+	int r = pe_find(&p->pe, ".osrel", &text);
+	if (r == 0)
+		r = anchors_epoch(text, p->pe.name, &epoch);
+	if (r < 0)
+		report_error(b->report, "rollback", place, p->pe.name);
+	else if (epoch != policy->epoch)
+		report_fault(b->report, STATUS_CONTENT, "rollback", place,
+			"its os-release has the epoch %u, but the initrd's boot policy "
+			"%u",
+			epoch, policy->epoch);
+	else
+		age_check_epoch(b->o, epoch, place, b->report);
+}
+
 static void check_policy(
 	struct boot *b, const struct place *place, const struct program *p)
 {
@@ -171,8 +195,10 @@ static void check_policy(
 		report_note(b->report, "initrd", place,
 			"no boot policy of Cairn's in the first archive of its initrd: "
 			"what decides is not checked");
-	else
+	else {
 		compare_policy(b, place, &policy);
+		check_epoch(b, place, p, &policy);
+	}
 }
 
 static void check_program(struct boot *b, const struct boot_file *file)

@@ -5,6 +5,7 @@
 
 #include "core/hex.h"
 #include "core/progress.h"
+#include "verifier/age.h"
 #include "verifier/damage.h"
 #include "verifier/parity.h"
 #include "verifier/probe.h"
@@ -241,6 +242,7 @@ static void check_signer(struct payload *p, const struct verify_options *o,
 	p->signer = by;
 	report_good(report, "signature", &p->signature,
 		"signed by %s (sha256 fingerprint %s)", by->name, by->fingerprint);
+	age_check_revoked(o, by, s->root_hash, "signature", &p->signature, report);
 	if (!certificate_is_current(by, time(NULL)))
 		report_note(report, "signature", &p->signature,
 			"the signer's certificate is outside its validity dates");

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "verifier/age.h"
 #include "verifier/boot.h"
 #include "verifier/payload.h"
 #include "verifier/rules_check.h"
@@ -157,6 +158,7 @@ static int check_payloads(
 		payload_check_signature(&list[i], o, report);
 		payload_check_tree(&list[i], o, report);
 		payload_check_file_system(&list[i], report);
+		age_check_payload(&list[i], o, report);
 	}
 	boot_check(disk, list, disk->n_sets, o, report);
 	if (o->rules)

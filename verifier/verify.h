@@ -16,6 +16,9 @@ struct verify_options {
 	const struct certificates *pins; /* signers to trust; NULL: none were given */
 	enum purpose purpose;            /* what they must be trusted for */
 	bool no_signature;         /* the caller does without signatures, knowingly */
+	struct span revoked;       /* a list that revoked_check found good, or empty */
+	bool has_floor;            /* the caller says what epochs are too old: */
+	unsigned epoch_floor;      /* those below this */
 	const struct rules *rules; /* what else is demanded; NULL: nothing */
 	const struct file
 		*manifest; /* the image's manifest, for rules about packages, or NULL
