@@ -12,6 +12,7 @@
 #include "core/output.h"
 #include "core/path.h"
 #include "core/progress.h"
+#include "initrd/compose/search.h"
 
 /* An extension while it is being built. */
 struct extension {
@@ -70,9 +71,9 @@ static int check_name(const char *name)
 		return error_usage("'%s': an extension's name has letters, digits and "
 				   "._~^+- and does not begin with '.' or '-'",
 			name);
-	if (strlen(name) > EXTENSION_NAME_MAX)
+	if (strlen(name) >= EXTENSION_NAME_MAX)
 		return error_usage("'%s': an extension's name has at most %d characters",
-			name, EXTENSION_NAME_MAX);
+			name, EXTENSION_NAME_MAX - 1);
 	return 0;
 }
 

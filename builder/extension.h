@@ -29,9 +29,6 @@ struct extension_options {
 	bool force;                             /* write over what exists */
 };
 
-/* Longest name of an extension, in bytes. */
-#define EXTENSION_NAME_MAX 128
-
 /*
  * Whether a file of this name is an extension image, and of which KIND (PURPOSE_SYSEXT or
  * PURPOSE_CONFEXT); LENGTH (may be NULL) is that of the extension's name at the start of

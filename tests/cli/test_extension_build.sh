@@ -225,6 +225,29 @@ test_signing_later() {
 	cmp later.sysext.raw signed.sysext.raw
 }
 
+# Extension images of other makers: systemd-repart's, which is what mkosi runs.
+test_image_of_systemd_repart() {
+	local tools=$CAIRN_TOP/build/tools
+	local definitions=$CAIRN_TOP/build/suite/repart/usr/lib/systemd/repart/definitions/sysext.repart.d
+	make_extension tree
+	mkdir -p tree/usr/lib/extension-release.d
+	echo ID=_any >tree/usr/lib/extension-release.d/extension-release.foo
+	# Other makers pin no purpose; the name of the file says which is meant.
+	openssl req -x509 -newkey rsa:2048 -nodes -subj /CN=them -keyout them.key -out them.crt 2>/dev/null
+	PATH=$tools:$PATH "$tools/systemd-repart" --empty=create --size=auto --dry-run=no \
+		--offline=yes --architecture=x86-64 --definitions="$definitions" \
+		--copy-source="$PWD/tree" --private-key=them.key --certificate=them.crt \
+		foo.sysext.raw >repart.out 2>&1 || fail "$(cat repart.out)"
+	expect 0 "$cairn" verify foo.sysext.raw --cert them.crt
+	grep -q 'signed by them.crt' out
+	refused 4 'not among' "$cairn" verify foo.sysext.raw --cert "$fixture/sysext.crt" --quiet
+	# Signed anew by a key of ours.
+	expect 0 "$cairn" sign foo.sysext.raw --force "${sysext[@]}" --quiet
+	expect 0 "$cairn" verify foo.sysext.raw --cert "$fixture/sysext.crt" --quiet
+	unpack foo.sysext.raw
+	diff -r --no-dereference tree unpacked
+}
+
 # Killed in the middle, there is the old image or none, and nothing else.
 test_interrupted() {
 	make_extension tree
