@@ -130,7 +130,7 @@ static int unreadable(const struct check *c)
 			(uintmax_t)d->unreadable_tree.blocks, name[1],
 			(uintmax_t)d->unknown_data.blocks);
 	if (r == 0)
-		r = buffer_printf(&text, "; all others are good");
+		r = buffer_printf(&text, "; nothing that could be compared is bad");
 	return r < 0 ? r : error_set(STATUS_FAILED, EIO, "%s", buffer_text(&text));
 }
 

@@ -85,9 +85,8 @@ static int go_back(struct in_place *p, const struct file *const targets[UNDO_TAR
 	int r = undo_apply(&p->undo.output.file, targets, &n);
 	if (r < 0)
 		return error_set(STATUS_FAILED, EIO,
-			"%s: could neither be repaired nor put back as it was (%s); what "
-			"it "
-			"was is in %s",
+			"%s: could neither be repaired nor put back as it was (%s); "
+			"what it was is in %s",
 			targets[0]->name, error_text(), p->undo.output.path);
 	error_put(&why);
 	return undo_discard(&p->undo);
@@ -99,6 +98,18 @@ static int flush(const struct file *const targets[UNDO_TARGETS])
 		if (targets[i] && fsync(targets[i]->fd) < 0)
 			return error_errno("%s: cannot flush", targets[i]->name);
 	return 0;
+}
+
+static int repair_or_go_back(struct in_place *p, struct verity_repair *repair,
+	const struct file *const targets[UNDO_TARGETS])
+{
+	int r = verity_repair(repair);
+	if (r == 0)
+		r = flush(targets);
+	if (r == 0)
+		return p->undo.n_blocks ? 0 : undo_discard(&p->undo);
+	int back = go_back(p, targets);
+	return back < 0 ? back : r;
 }
 
 int verity_repair_in_place(
@@ -117,16 +128,8 @@ int verity_repair_in_place(
 	repair->before_write = save;
 	repair->context = &p;
 	int r = undo_create(&p.undo, backup, targets);
-	if (r == 0) {
-		r = verity_repair(repair);
-		if (r == 0)
-			r = flush(targets);
-		if (r < 0) {
-			int back = go_back(&p, targets);
-			r = back < 0 ? back : r;
-		} else if (p.undo.n_blocks == 0)
-			r = undo_discard(&p.undo);
-	}
+	if (r == 0)
+		r = repair_or_go_back(&p, repair, targets);
 	repair->fec = NULL;
 	undo_close(&p.undo);
 	return r;
