@@ -110,8 +110,12 @@ int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_
 		return e->size != BLOBFS_TOMBSTONE;
 	if (s->fresh || s->rewrite)
 		return 0;
+	struct blobfs_place place;
+	struct blobfs_entry entry;
 	struct blobfs_blob blob;
-	int r = blobfs_open_blob(&s->fs, digest, &blob);
+	int r = blobfs_find_place(&s->fs, digest, &entry, &place);
+	if (r == 0)
+		r = blobfs_open_entry(&s->fs, &entry, &blob);
 	if (r == BLOBFS_IO)
 		return blobfs_failed(&s->fs, s->device->name, r);
 	return r == 0 && s->verify_all ? is_whole(s, &blob) : r == 0;

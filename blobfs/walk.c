@@ -134,19 +134,6 @@ int blobfs_walk_seek(struct blobfs_walk *w, const uint8_t digest[BLOBFS_DIGEST_S
 	return 0;
 }
 
-int blobfs_entry_at(
-	struct blobfs *fs, const struct blobfs_place *place, struct blobfs_entry *entry)
-{
-	uint32_t count;
-	if (place->run >= fs->n_runs || place->page >= fs->runs[place->run].pages)
-		return BLOBFS_MISSING;
-	int r = blobfs_read_page(fs, &fs->runs[place->run], place->page, &count);
-	if (r || place->at >= count)
-		return r ? r : BLOBFS_MISSING;
-	blobfs_page_entry(fs, place->at, entry);
-	return entry->size == BLOBFS_TOMBSTONE ? BLOBFS_MISSING : 0;
-}
-
 void blobfs_walk_stop(struct blobfs_walk *w)
 {
 	free(w->cursors);

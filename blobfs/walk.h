@@ -2,14 +2,7 @@
 #ifndef CAIRN_BLOBFS_WALK_H
 #define CAIRN_BLOBFS_WALK_H
 
-#include "blobfs/device.h"
-
-/* Where an entry is in the index. */
-struct blobfs_place {
-	uint32_t run;
-	uint32_t at; /* within the page */
-	uint64_t page;
-};
+#include "blobfs/find.h"
 
 /*
  * Walks over several index runs, and entries in memory, as if they were one index: in the
@@ -43,10 +36,6 @@ int blobfs_walk_next(struct blobfs_walk *w, struct blobfs_entry *entry);
  * start, and only without entries in memory.
  */
 int blobfs_walk_seek(struct blobfs_walk *w, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
-
-/* The entry at PLACE; an enum blobfs_error, BLOBFS_MISSING if there is none. */
-int blobfs_entry_at(
-	struct blobfs *fs, const struct blobfs_place *place, struct blobfs_entry *entry);
 
 /* May be called twice and on a zeroed struct. */
 void blobfs_walk_stop(struct blobfs_walk *w);

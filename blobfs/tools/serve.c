@@ -100,25 +100,6 @@ static bool parse_name(const char *name, size_t size, uint8_t *bytes)
 	       !strcmp(hex_encode(bytes, size, again), name);
 }
 
-/* Looks DIGEST up: 1 with its entry and place, 0 if it is missing, or an error. */
-static int search(struct serve_reader *reader, const uint8_t *digest,
-	struct blobfs_entry *entry, struct blobfs_place *place)
-{
-	struct blobfs_walk walk;
-	int r = blobfs_walk_start(
-		&walk, &reader->fs, "index", NULL, 0, reader->fs.n_runs);
-	if (r == 0)
-		r = blobfs_walk_seek(&walk, digest);
-	if (r == 0)
-		r = blobfs_walk_next(&walk, entry);
-	*place = walk.place;
-	blobfs_walk_stop(&walk);
-	if (r > 0)
-		r = entry->size != BLOBFS_TOMBSTONE &&
-		    !memcmp(entry->digest, digest, BLOBFS_DIGEST_SIZE);
-	return r;
-}
-
 static void look_up(fuse_req_t req, const uint8_t *digest)
 {
 	struct serve *s = fuse_req_userdata(req);
@@ -126,22 +107,27 @@ static void look_up(fuse_req_t req, const uint8_t *digest)
 	struct blobfs_place place;
 	struct blobfs_entry entry;
 	struct blobfs_blob blob;
-	int found = reader ? search(reader, digest, &entry, &place) : error_memory();
-	int r = found > 0 ? blobfs_open_entry(&reader->fs, &entry, &blob) : 0;
-	uint64_t number = found > 0 ? serve_number(&s->numbers, &place, digest) : 0;
-	if (found < 0)
-		serve_log_blob(s, digest, 0);
-	else if (r)
-		serve_log_bad(s, digest, 0, reader, r);
-	if (found == 0) {
-		fuse_reply_err(req, ENOENT);
-	} else if (r || number == 0) {
-		fuse_reply_err(req, EIO);
-	} else {
-		struct stat st = blob_attributes(&blob);
-		serve_opened_put(s, number, &blob);
-		reply_entry(req, number, &st);
+	if (!reader) {
+		fuse_reply_err(req, ENOMEM);
+		return;
 	}
+	int r = blobfs_find_place(&reader->fs, digest, &entry, &place);
+	if (r == BLOBFS_MISSING) {
+		fuse_reply_err(req, ENOENT);
+		return;
+	}
+	uint64_t number = r ? 0 : serve_number(&s->numbers, &place, digest);
+	if (r == 0)
+		r = blobfs_open_entry(&reader->fs, &entry, &blob);
+	if (r)
+		serve_log_bad(s, digest, 0, reader, r);
+	if (r || number == 0) {
+		fuse_reply_err(req, EIO);
+		return;
+	}
+	struct stat st = blob_attributes(&blob);
+	serve_opened_put(s, number, &blob);
+	reply_entry(req, number, &st);
 }
 
 static void op_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)

@@ -276,9 +276,13 @@ static int open_blob(struct serve *s, const struct erofs_inode *inode,
 	const uint8_t *digest, struct blobfs_blob *blob)
 {
 	struct serve_reader *reader = serve_reader(s);
+	struct blobfs_place place;
+	struct blobfs_entry entry;
 	if (!reader)
 		return -ENOMEM;
-	int r = blobfs_open_blob(&reader->fs, digest, blob);
+	int r = blobfs_find_place(&reader->fs, digest, &entry, &place);
+	if (r == 0)
+		r = blobfs_open_entry(&reader->fs, &entry, blob);
 	if (r) {
 		serve_log_bad(s, digest, 0, reader, r);
 		return -EIO;

@@ -326,6 +326,45 @@ static void damage_is_named_and_healed_by_adding(void **state)
 	expect_clean(2);
 }
 
+/* Both ways to look up must agree, over several runs and tombstones. */
+static void guessing_finds_what_bisection_finds(void **state)
+{
+	(void)state;
+	static const unsigned counts[] = {20000, 3000, 400, 50};
+	uint8_t digest[32];
+	struct blobfs_entry a, b;
+	struct blobfs_place place;
+	unsigned n = 0, found = 0;
+	format(0);
+	for (size_t i = 0; i < 4; i++) {
+		for (unsigned end = n + counts[i]; n < end; n++)
+			assert_int_equal(
+				blobfs_add_span(&s, span_of(&n, sizeof n), digest), 0);
+		if (i == 3)
+			for (unsigned k = 0; k < 20000; k += 500) {
+				struct fsverity_params p = FSVERITY_DEFAULTS;
+				fsverity_digest_span(&p, span_of(&k, sizeof k), digest);
+				assert_int_equal(blobfs_store_remove(&s, digest), 0);
+			}
+		assert_int_equal(blobfs_store_commit(&s), 0);
+		assert_int_equal(blobfs_store_begin(&s), 0);
+	}
+	assert_true(s.fs.n_runs > 1);
+	for (unsigned k = 0; k < n + 1000; k++) {
+		struct fsverity_params p = FSVERITY_DEFAULTS;
+		fsverity_digest_span(&p, span_of(&k, sizeof k), digest);
+		int r = blobfs_find_place(&s.fs, digest, &a, &place);
+		assert_int_equal(r, blobfs_find(&s.fs, digest, &b));
+		if (r)
+			continue;
+		found++;
+		assert_memory_equal(&a, &b, sizeof a);
+		assert_int_equal(blobfs_entry_at(&s.fs, &place, &b), 0);
+		assert_memory_equal(&a, &b, sizeof a);
+	}
+	assert_int_equal(found, n - 40);
+}
+
 #define FRESH(f) cmocka_unit_test_setup_teardown(f, start, stop)
 
 int main(void)
@@ -340,6 +379,7 @@ int main(void)
 		FRESH(full_device_refuses_and_stays),
 		FRESH(readers_keep_what_they_may_read),
 		FRESH(damage_is_named_and_healed_by_adding),
+		FRESH(guessing_finds_what_bisection_finds),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
