@@ -26,6 +26,9 @@
 #include "verifier/verify.h"
 
 struct options {
+	const char *hash_file;
+	uint64_t hash_offset;
+	bool has_hash_offset;
 	struct certificates pins;
 	const char *trust, *root_hash_file, *junit;
 	char *manifest; /* owned; NULL: none was given, and none lies beside the image */
@@ -50,6 +53,8 @@ enum {
 	OPT_EPOCH_FLOOR,
 	OPT_POLICY,
 	OPT_MANIFEST,
+	OPT_TREE_FILE,
+	OPT_TREE_OFFSET,
 	OPT_JUNIT,
 	OPT_JSON,
 	OPT_QUIET,
@@ -67,6 +72,8 @@ static const struct option long_options[] = {
 	{"epoch-floor", required_argument, NULL, OPT_EPOCH_FLOOR},
 	{"policy", required_argument, NULL, OPT_POLICY},
 	{"manifest", required_argument, NULL, OPT_MANIFEST},
+	{"hash-file", required_argument, NULL, OPT_TREE_FILE},
+	{"hash-offset", required_argument, NULL, OPT_TREE_OFFSET},
 	{"junit", required_argument, NULL, OPT_JUNIT},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -145,6 +152,13 @@ static int take_option(struct options *o, int option, char **argv)
 		return take_floor(o, optarg);
 	case OPT_POLICY:
 		return rules_load(&o->rules, optarg);
+	case OPT_TREE_FILE:
+		o->hash_file = optarg;
+		return 0;
+	case OPT_TREE_OFFSET:
+		o->has_hash_offset = true;
+		return argument_number(
+			"--hash-offset", optarg, 0, INT64_MAX, &o->hash_offset);
 	case OPT_MANIFEST:
 		free(o->manifest);
 		o->manifest = strdup(optarg);
@@ -255,12 +269,14 @@ static int write_junit(const struct file *to, const struct file *f,
 }
 
 /* Everything that is needed, before a byte of the image is looked at. */
-static int open_all(
-	const struct options *o, const char *path, struct file *f, struct file *manifest)
+static int open_all(const struct options *o, const char *path, struct file *f,
+	struct file *manifest, struct file *hash)
 {
 	int r = file_open_image(f, path, O_RDONLY);
 	if (r == 0 && o->manifest && o->rules.n_items)
 		r = file_open(manifest, o->manifest);
+	if (r == 0 && o->hash_file)
+		r = file_open_image(hash, o->hash_file, O_RDONLY);
 	return r < 0 ? r : confine();
 }
 
@@ -268,6 +284,7 @@ static int verify(const struct options *o, const char *path, const struct file *
 {
 	AUTO_FILE f = FILE_CLOSED;
 	AUTO_FILE manifest = FILE_CLOSED;
+	AUTO_FILE hash = FILE_CLOSED;
 	AUTO_REPORT report = {0};
 	const struct verify_options v = {.root_hash = o->root_hash,
 		.pins = o->have_cert || o->trust ? &o->pins : NULL,
@@ -278,10 +295,13 @@ static int verify(const struct options *o, const char *path, const struct file *
 		.epoch_floor = o->epoch_floor,
 		.rules = o->rules.n_items ? &o->rules : NULL,
 		.manifest = o->manifest ? &manifest : NULL,
+		.hash_file = o->hash_file ? &hash : NULL,
+		.hash_offset = o->hash_offset,
+		.has_hash_offset = o->has_hash_offset,
 		.jobs = o->jobs};
 	struct timespec start;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	int r = open_all(o, path, &f, &manifest);
+	int r = open_all(o, path, &f, &manifest, &hash);
 	if (r == 0)
 		r = verify_image(&f, &v, &report);
 	if (r < 0)
@@ -382,6 +402,9 @@ const struct verb verb_verify = {
 		"  --epoch-floor N      refuse images of an epoch below N\n"
 		"  --root-hash HEX      the root hash it must have\n"
 		"  --root-hash-file F   the same, read from a file\n"
+		"  --hash-file FILE     the hash tree of an IMAGE that is no disk image "
+		"is here\n"
+		"  --hash-offset N      and starts at byte N (with its superblock)\n"
 		"  --policy FILE        hold it to these rules as well "
 		"(docs/policy.md)\n"
 		"  --manifest FILE      the image's manifest, for rules about "

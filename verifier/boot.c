@@ -25,6 +25,9 @@ struct boot {
 	struct place esp;
 	struct fat fat;
 	size_t n_ukis;
+	/* A program without a disk: the root hash that its command line names. */
+	bool alone;
+	char named[65];
 };
 
 /* ---- programs ---------------------------------------------------------------------- */
@@ -86,12 +89,34 @@ static const struct payload *find_payload(
 	return NULL;
 }
 
+/* Without a disk: against the root hash that was given, or told. */
+static void check_named(
+	struct boot *b, const struct place *place, const char *name, struct span value)
+{
+	int size = value.size < 200 ? (int)value.size : 200;
+	const char *text = (const char *)value.data;
+	if (value.size < sizeof b->named)
+		memcpy(b->named, text, value.size);
+	if (!b->o->root_hash)
+		report_note(b->report, "cmdline", place,
+			"boots %s=%.*s; no root hash was given to compare", name, size,
+			text);
+	else if (says(value, b->o->root_hash))
+		report_good(b->report, "cmdline", place,
+			"%s= is the root hash that was given", name);
+	else
+		report_fault(b->report, STATUS_CONTENT, "cmdline", place,
+			"%s=%.*s is not the root hash that was given", name, size, text);
+}
+
 /* NAME=VALUE of a UKI's command line must be the root hash of a set with that ROLE. */
 static void check_root_hash(struct boot *b, const struct place *place, const char *name,
 	struct span value, enum dps_role role)
 {
 	const struct payload *p = find_payload(b, role, value);
-	if (p)
+	if (b->alone)
+		check_named(b, place, name, value);
+	else if (p)
 		report_good(b->report, "cmdline", place, "%s= is the root hash of the %s",
 			name, p->data.area);
 	else
@@ -142,7 +167,16 @@ static void compare_policy(
 	struct span hash = span_of(policy->root_hash, strlen(policy->root_hash));
 	const struct payload *p =
 		find_payload(b, policy->part == PART_ROOT ? DPS_ROOT : DPS_USR, hash);
-	if (!p)
+	if (b->alone && strcmp(policy->root_hash, b->named))
+		report_fault(b->report, STATUS_CONTENT, "initrd", place,
+			"the initrd's boot policy wants root hash %s, the command line "
+			"another",
+			policy->root_hash);
+	else if (b->alone)
+		report_good(b->report, "initrd", place,
+			"the initrd's boot policy names the root hash of the command "
+			"line");
+	else if (!p)
 		report_fault(b->report, STATUS_CONTENT, "initrd", place,
 			"the initrd's boot policy wants root hash %s, which no partition "
 			"has",
@@ -201,6 +235,18 @@ static void check_policy(
 	}
 }
 
+static void check_parts(
+	struct boot *b, const struct place *place, const struct program *p)
+{
+	check_sum(b, place, p);
+	check_signature(b, place, p);
+	if (!p->is_uki)
+		return;
+	b->n_ukis++;
+	check_cmdline(b, place, p);
+	check_policy(b, place, p);
+}
+
 static void check_program(struct boot *b, const struct boot_file *file)
 {
 	char area[FAT_NAME_SIZE + 64];
@@ -211,13 +257,26 @@ static void check_program(struct boot *b, const struct boot_file *file)
 		report_error(b->report, "program", &place, file->path);
 		return;
 	}
-	check_sum(b, &place, &p);
-	check_signature(b, &place, &p);
-	if (!p.is_uki)
+	check_parts(b, &place, &p);
+}
+
+void boot_check_program(
+	const struct file *f, const struct verify_options *o, struct report *report)
+{
+	struct boot b = {.o = o, .report = report, .alone = true};
+	struct place place = {.area = "EFI program", .size = f->size};
+	AUTO_PROGRAM p;
+	if (program_read_file(&p, f) < 0) {
+		report_error(report, "program", &place, f->name);
 		return;
-	b->n_ukis++;
-	check_cmdline(b, &place, &p);
-	check_policy(b, &place, &p);
+	}
+	check_parts(&b, &place, &p);
+	if (!p.is_uki)
+		report_note(report, "program", &place,
+			"no unified kernel image: there is no kernel in it");
+	for (size_t i = 0; i < p.pe.n_sections; i++)
+		report_note(report, "program", &place, "section %s, %u bytes",
+			p.pe.sections[i].name, p.pe.sections[i].virtual_size);
 }
 
 /* ---- partitions -------------------------------------------------------------------- */

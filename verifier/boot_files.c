@@ -112,6 +112,19 @@ int program_read(struct program *p, const struct fat *fat, const struct boot_fil
 	return r < 0 ? r : read_sections(p);
 }
 
+int program_read_file(struct program *p, const struct file *f)
+{
+	*p = (struct program){0};
+	if (f->size > BOOT_PROGRAM_MAX)
+		return error_format("%s: too large for an EFI program", f->name);
+	int r = buffer_append_zeros(&p->bytes, (size_t)f->size);
+	if (r == 0)
+		r = file_read(f, p->bytes.data, p->bytes.size, 0);
+	if (r == 0)
+		r = pe_parse(&p->pe, buffer_span(&p->bytes), f->name);
+	return r < 0 ? r : read_sections(p);
+}
+
 void program_free(struct program *p)
 {
 	buffer_free(&p->bytes);

@@ -39,6 +39,8 @@ struct program {
 
 /* Reads and parses FILE. STATUS_FORMAT if it is no sound EFI program. */
 int program_read(struct program *p, const struct fat *fat, const struct boot_file *file);
+/* The same for all of F. */
+int program_read_file(struct program *p, const struct file *f);
 void program_free(struct program *p);
 
 #endif

@@ -54,7 +54,7 @@ bool parity_check(
 	uint64_t at;
 	/* Zeros are nothing but room, and what cannot be read is the caller's to report.
 	 */
-	if (rest->size == 0 ||
+	if (rest->size == 0 || p->tree_file != p->disk->file ||
 		disk_find_nonzero(p->disk->file, rest->offset, rest->size, &at) != 0 ||
 		!find_code(p, rest->size, &fec))
 		return false;

@@ -34,7 +34,7 @@ static struct place part_of(const struct place *place, uint64_t offset, uint64_t
 
 void payload_init(struct payload *p, const struct disk *disk, const struct disk_set *set)
 {
-	*p = (struct payload){.disk = disk, .set = set};
+	*p = (struct payload){.disk = disk, .set = set, .tree_file = disk->file};
 	p->data = place_of(set->data, set->data_name);
 	p->verity = place_of(set->verity, set->verity_name);
 	p->signature = place_of(set->signature, set->signature_name);
@@ -46,18 +46,34 @@ void payload_init(struct payload *p, const struct disk *disk, const struct disk_
 	hex_encode(set->verity->uuid, 16, p->claimed + 32);
 }
 
+void payload_find_appended(struct payload *p)
+{
+	struct probe probe;
+	uint8_t magic[8];
+	uint64_t at;
+	if (!p->set->data || p->set->verity ||
+		probe_file_system(p->disk->file, p->data.offset, p->data.size, &probe) <
+			0 ||
+		probe.kind == PROBE_UNKNOWN || u64_align(probe.size, 4096, &at) ||
+		at > p->data.size || p->data.size - at < VERITY_SUPERBLOCK_SIZE ||
+		file_read(p->disk->file, magic, sizeof magic, p->data.offset + at) < 0 ||
+		memcmp(magic, "verity\0\0", sizeof magic))
+		return;
+	p->verity = part_of(&p->data, p->data.offset + at, p->data.size - at);
+	p->data.size = at;
+}
+
 /* ---- structure --------------------------------------------------------------------- */
 
 /* Bytes that nothing vouches for must at least be zero. */
-static void check_zero(const struct payload *p, const struct place *place,
-	const char *what, struct report *report)
+static void check_zero(const struct file *f, const struct place *place, const char *what,
+	struct report *report)
 {
 	uint64_t at;
 	int r = place->size == 0 ? 1
-				 : disk_find_nonzero(p->disk->file, place->offset,
-					   place->size, &at);
+				 : disk_find_nonzero(f, place->offset, place->size, &at);
 	if (r < 0)
-		report_error(report, "padding", place, p->disk->file->name);
+		report_error(report, "padding", place, f->name);
 	else if (r == 0)
 		report_fault(report, STATUS_FORMAT, "padding", place,
 			"%s: byte at offset %ju is not zero, and no hash covers it", what,
@@ -86,14 +102,14 @@ static bool is_bootable(const struct verity_params *params)
 
 static bool check_superblock(struct payload *p, struct report *report)
 {
-	const struct file *f = p->disk->file;
+	const struct file *f = p->tree_file;
 	struct place place =
 		part_of(&p->verity, p->verity.offset, VERITY_SUPERBLOCK_SIZE);
 	uint8_t sb[VERITY_SUPERBLOCK_SIZE];
 	if (file_read(f, sb, sizeof sb, place.offset) < 0 ||
 		verity_superblock_parse(SPAN(sb), f->name, place.offset, &p->params) <
 			0) {
-		report_error(report, "superblock", &place, p->disk->file->name);
+		report_error(report, "superblock", &place, p->tree_file->name);
 		return false;
 	}
 	size_t at;
@@ -162,13 +178,13 @@ static void check_padding(const struct payload *p, struct report *report)
 	uint64_t tree_end = p->tree_offset + p->tree_size;
 	struct place place =
 		part_of(&p->data, data_end, p->data.offset + p->data.size - data_end);
-	check_zero(p, &place, "rest behind the data", report);
+	check_zero(p->disk->file, &place, "rest behind the data", report);
 	place = part_of(&p->verity, sb_end, p->tree_offset - sb_end);
-	check_zero(p, &place, "padding behind the verity superblock", report);
+	check_zero(p->tree_file, &place, "padding behind the verity superblock", report);
 	place = part_of(
 		&p->verity, tree_end, p->verity.offset + p->verity.size - tree_end);
 	if (!parity_check(p, &place, report))
-		check_zero(p, &place, "rest behind the hash tree", report);
+		check_zero(p->tree_file, &place, "rest behind the hash tree", report);
 }
 
 static void check_flags(const struct place *place, const struct gpt_partition *partition,
@@ -181,7 +197,7 @@ static void check_flags(const struct place *place, const struct gpt_partition *p
 
 void payload_check_structure(struct payload *p, struct report *report)
 {
-	if (!p->set->data || !p->set->verity) {
+	if (!p->data.size || !p->verity.size) {
 		const char *what =
 			p->set->data     ? "no hash tree covers this partition"
 			: p->set->verity ? "there is no partition this tree is for"
@@ -262,7 +278,7 @@ void payload_check_signature(
 	struct payload *p, const struct verify_options *o, struct report *report)
 {
 	AUTO_SIGNATURE s = {0};
-	if (!p->set->data || !p->set->verity)
+	if (!p->data.size || !p->verity.size)
 		return;
 	if (!p->set->signature) {
 		no_signature(p, o, report);
@@ -295,6 +311,11 @@ void payload_check_tree(
 	uint8_t root[HASH_MAX_SIZE];
 	if (!p->has_tree)
 		return;
+	if (!*text) {
+		report_fault(report, STATUS_UNCHECKED, "tree", &p->verity,
+			"nothing says what the root hash is: --root-hash is needed");
+		return;
+	}
 	if (hex_decode(text, root, hash_size(p->params.alg)) < 0) {
 		report_fault(report, STATUS_FORMAT, "tree", &p->verity,
 			"root hash %s is not one of %s", text, hash_name(p->params.alg));
@@ -308,8 +329,8 @@ void payload_check_tree(
 	const struct file *f = p->disk->file;
 	AUTO_MERKLE_DAMAGE damage = {0};
 	progress_begin(p->data.area, p->params.data_blocks * p->params.data_block_size);
-	int r = verity_check(
-		&p->params, f, p->data.offset, f, p->tree_offset, root, o->jobs, &damage);
+	int r = verity_check(&p->params, f, p->data.offset, p->tree_file, p->tree_offset,
+		root, o->jobs, &damage);
 	progress_end();
 	if (r < 0)
 		report_error(report, "tree", &p->data, p->disk->file->name);

@@ -20,7 +20,8 @@ struct payload {
 	uint64_t tree_offset; /* in the image, bytes */
 	uint64_t tree_size;   /* bytes */
 	bool has_tree;        /* the three above hold, and lie inside their partitions */
-	const char *given;    /* the root hash it must have; NULL: any; not owned */
+	const struct file *tree_file; /* where `verity` is in: mostly the disk's */
+	const char *given; /* the root hash it must have; NULL: any; not owned */
 	char claimed[PAYLOAD_HASH_TEXT]; /* root hash by the partitions' UUIDs, "" if none
 					  */
 	char signed_hash[PAYLOAD_HASH_TEXT]; /* what a trusted signature says, "" if none
@@ -30,6 +31,12 @@ struct payload {
 
 /* Finds the places and the root hash that the UUIDs tell; reads nothing. */
 void payload_init(struct payload *p, const struct disk *disk, const struct disk_set *set);
+
+/*
+ * Looks for a hash tree in the data partition itself, directly behind its file system:
+ * the data then ends there. Only where there is no partition for the tree.
+ */
+void payload_find_appended(struct payload *p);
 
 /* Superblock: sane, canonical, fitting the partitions, nothing hidden behind the areas.
  */

@@ -8,6 +8,7 @@
 #include "verifier/boot.h"
 #include "verifier/payload.h"
 #include "verifier/rules_check.h"
+#include "verifier/verify_other.h"
 
 static void check_table(const struct disk *disk, struct report *report)
 {
@@ -149,8 +150,10 @@ static int check_payloads(
 			&(struct place){.area = "image"},
 			"no root or usr partition: there is nothing here that could be "
 			"verified");
-	for (size_t i = 0; i < disk->n_sets; i++)
+	for (size_t i = 0; i < disk->n_sets; i++) {
 		payload_init(&list[i], disk, &disk->sets[i]);
+		payload_find_appended(&list[i]);
+	}
 	give_hash(list, disk->n_sets, o);
 	for (size_t i = 0; i < disk->n_sets; i++) {
 		check_given_hash(&list[i], o, report);
@@ -170,7 +173,9 @@ static int check_payloads(
 int verify_image(
 	const struct file *f, const struct verify_options *o, struct report *report)
 {
-	AUTO_DISK disk;
+	AUTO_DISK disk = {0};
+	if (verify_is_other(f, o))
+		return verify_other(f, o, report);
 	int r = disk_open(&disk, f);
 	bool usable = r == 0;
 	if (r < 0 && error_status() != STATUS_FORMAT)

@@ -23,13 +23,21 @@ struct verify_options {
 	const struct file
 		*manifest; /* the image's manifest, for rules about packages, or NULL
 			    */
-	unsigned jobs;     /* threads; 0: one per processor */
+	/*
+	 * The hash area of a data file that is no disk image, where it is not directly
+	 * behind a file system: in this file (NULL: in the data file) at this offset.
+	 */
+	const struct file *hash_file;
+	uint64_t hash_offset; /* bytes */
+	bool has_hash_offset;
+	unsigned jobs; /* threads; 0: one per processor */
 };
 
 /*
- * Checks all of F and adds what it finds to REPORT; faults do not make it fail. A check
- * that could not run (no certificate to check a signature against, unless NO_SIGNATURE)
- * is a fault of status 7. Negative only if the verification itself could not be done.
+ * Checks all of F: a disk image, data with a hash tree, a blobfs image, or an EFI
+ * program. Adds what it finds to REPORT; faults do not make it fail. A check that could
+ * not run (no certificate to check a signature against, unless NO_SIGNATURE) is a fault
+ * of status 7. Negative only if the verification itself could not be done.
  */
 int verify_image(
 	const struct file *f, const struct verify_options *o, struct report *report);

@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: MIT
+# `cairn verify` on what is no disk image of ours: data with a hash tree, blobfs images, EFI
+# programs.
+. "$(dirname "$0")/../lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+fixture=$(mktemp -d "${TMPDIR:-/tmp}/cairn-other.XXXXXX")
+trap 'rm -rf "$fixture"' EXIT
+"$CAIRN_TOP/tests/make-image" "$fixture" || {
+	echo "not ok - tests/make-image"
+	exit 1
+}
+
+# flip FILE OFFSET
+flip() {
+	printf '\245\132\245' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+test_veritysetup_pairs() {
+	cp "$fixture/data" "$fixture/tree.hash" .
+	hash=$(cat "$fixture/roothash")
+	expect 0 "$cairn" verify --root-hash "$hash" --hash-file tree.hash data
+	grep -q "^ok .*172 blocks and their tree are what root hash $hash says" out
+	grep -q '^ok .*erofs, read-only by its format' out
+	refused 7 'nothing says what the root hash is' "$cairn" verify --quiet --hash-file tree.hash data
+	refused 3 'tree block is not what its hash says' \
+		"$cairn" verify --quiet --root-hash "${hash:0:63}0" --hash-file tree.hash data
+	flip data 500000
+	expect 3 "$cairn" verify --root-hash "$hash" --hash-file tree.hash data
+	grep -q '^FAULT .*data, block 122 .*: /usr/bin/foo bytes' out
+	cp "$fixture/data" .
+	flip tree.hash 8200
+	refused 3 'hash area, block 1 .*tree block is not' \
+		"$cairn" verify --quiet --root-hash "$hash" --hash-file tree.hash data
+	# What is no file system can have a tree, too, and at any place.
+	head -c 409600 /dev/urandom >noise
+	hash=$(veritysetup format noise noise --hash-offset 409600 --data-blocks 100 | awk '/^Root hash/ { print $3 }')
+	expect 0 "$cairn" verify --root-hash "$hash" --hash-offset 409600 noise
+	flip noise 5000
+	refused 3 'data, block 1 ' "$cairn" verify --quiet --root-hash "$hash" --hash-offset 409600 noise
+}
+
+# A file system with its tree right behind it, alone and as a partition.
+test_appended_trees() {
+	cp "$fixture/data" appended
+	size=$(stat -c %s appended)
+	hash=$(veritysetup format appended appended --hash-offset "$size" --data-blocks $((size / 4096)) |
+		awk '/^Root hash/ { print $3 }')
+	expect 0 "$cairn" verify --root-hash "$hash" appended
+	grep -q "blocks and their tree are what root hash $hash says" out
+	refused 7 'nothing says what the root hash is' "$cairn" verify --quiet appended
+	size_all=$(stat -c %s appended)
+	truncate -s $((1048576 + (size_all + 1048575) / 1048576 * 1048576 + 1048576)) disk.raw
+	printf 'label: gpt\nstart=2048, size=%d, type=4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709, attrs="GUID:60"\n' \
+		$(((size_all + 511) / 512)) | sfdisk -q disk.raw >/dev/null
+	dd if=appended of=disk.raw bs=1M seek=1 conv=notrunc status=none
+	expect 0 "$cairn" verify --no-signature --root-hash "$hash" disk.raw
+	grep -q "root partition .*blocks and their tree are what root hash $hash says" out
+	for file in appended disk.raw; do
+		[ $file = appended ] && at=500000 || at=$((1048576 + 500000))
+		flip $file $at
+		expect 3 "$cairn" verify --no-signature --root-hash "$hash" $file
+		grep -q '^FAULT .*, block 122 .*: /usr/bin/foo bytes' out
+	done
+}
+
+test_blobfs_images() {
+	seq 100000 >a && seq 10 >b
+	"$CAIRN_BUILD/mkfs.blobfs" --quiet pool a b
+	expect 0 "$cairn" verify pool
+	grep -q '^ok .*2 blobs with .* are what their digests say' out
+	expect 0 "$cairn" locate --json pool 0-$(($(stat -c %s pool) / 4096 - 1))
+	at=$(python3 -c 'import json
+print([f["offset"] for f in json.load(open("out"))["found"] if f["kind"] == "blob" and f["size"] > 8192][0])')
+	flip pool $((at + 5000))
+	refused 3 'blob [0-9a-f]{64}: offset 4096 .*bad block' "$cairn" verify --quiet pool
+}
+
+test_efi_programs() {
+	cp "$fixture/uki.efi" "$fixture/unsigned.efi" .
+	hash=$(cat "$fixture/roothash")
+	expect 0 "$cairn" verify --cert "$fixture/root.crt" --root-hash "$hash" uki.efi
+	grep -q '^ok .*signed by' out
+	grep -q '^ok .*roothash= is the root hash that was given' out
+	grep -q "^ok .*boot policy names the root hash of the command line" out
+	grep -q 'section .cmdline' out
+	refused 3 'is not the root hash that was given' "$cairn" verify --quiet \
+		--cert "$fixture/root.crt" --root-hash "${hash:0:63}0" uki.efi
+	refused 4 'not signed' "$cairn" verify --quiet --cert "$fixture/root.crt" unsigned.efi
+	refused 4 'EFI program' "$cairn" verify --quiet --cert "$fixture/other.crt" uki.efi
+	refused 7 'no certificate given' "$cairn" verify --quiet uki.efi
+	flip uki.efi 100000
+	refused 4 'the digest differs' "$cairn" verify --quiet --cert "$fixture/root.crt" uki.efi
+	head -c 1000 "$fixture/uki.efi" >cut.efi
+	refused 5 'EFI program' "$cairn" verify --quiet --no-signature cut.efi
+}
+
+run_tests "$@"
