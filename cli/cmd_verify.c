@@ -337,7 +337,12 @@ static int save_junit(const char *path, const struct file *memory)
 static int verify_with_junit(const struct options *o, const char *path)
 {
 	AUTO_FILE memory = FILE_CLOSED;
-	int status = 0, r = file_in_memory(&memory, "JUnit report", (struct span){0});
+	AUTO_OUTPUT place = OUTPUT_CLOSED;
+	/* That it can be written is found out before, and told once. */
+	int status = 0, r = output_open(&place, o->junit, 0666, true);
+	output_close(&place);
+	if (r == 0)
+		r = file_in_memory(&memory, "JUnit report", (struct span){0});
 	if (r < 0)
 		return r;
 	pid_t pid = fork();
