@@ -132,7 +132,7 @@ setup-%: FORCE
 
 # Tools that Debian 12 has too old, from other suites, unpacked below build/ only.
 setup-tools: FORCE
-	$(Q)tests/packages/foreign erofs e2fsprogs composefs stub virt-firmware dissect repart
+	$(Q)tests/packages/foreign erofs e2fsprogs composefs stub virt-firmware dissect repart kernel
 
 # ---- the base tree and the demonstration -------------------------------------------
 base: setup-demo ## make the base tree build/base/tree with mkosi

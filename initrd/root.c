@@ -7,12 +7,14 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #include "core/path.h"
 #include "initrd/compose/mounts.h"
+#include "initrd/fail.h"
 
 #define VERIFIED "/verified" /* the base, while an overlay is made of it */
 #define VOLATILE "/volatile"
@@ -217,6 +219,33 @@ int root_delete(int dirfd)
 	return 0;
 }
 
+/*
+ * Kernels from 7.2 on let the initramfs itself be left like any root; before, it can only
+ * be covered. DIRECTORY is where the new root is; OLD, the initramfs, is consumed.
+ */
+static int change_root(const char *directory, int old)
+{
+	int r = chdir(directory) < 0 ? error_errno("cannot leave the initramfs") : 0;
+	if (r == 0 && syscall(SYS_pivot_root, ".", ".") == 0) {
+		root_delete(old);
+		/* The old root is on top of the new one now. */
+		if (umount2(".", MNT_DETACH) < 0 || chdir("/") < 0)
+			r = error_errno("cannot take the initramfs away");
+		note("left the initramfs by pivot_root");
+		return r;
+	}
+	if (r == 0)
+		r = mount_move(".", "/");
+	if (r == 0 && (chroot(".") < 0 || chdir("/") < 0))
+		r = error_errno("cannot enter the real root");
+	/* What stays of the initramfs only costs memory; the real root cannot see it. */
+	if (r == 0)
+		root_delete(old);
+	else
+		close(old);
+	return r;
+}
+
 int root_enter(void)
 {
 	static const char *const moved[] = {"/dev", "/proc", "/sys", "/run"};
@@ -226,17 +255,9 @@ int root_enter(void)
 		snprintf(to, sizeof to, ROOT_PATH "%s", moved[i]);
 		r = mount_move(moved[i], to);
 	}
-	int old = r < 0 ? -1 : open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	if (r == 0 && (old < 0 || chdir(ROOT_PATH) < 0))
-		r = error_errno("cannot leave the initramfs");
-	if (r == 0)
-		r = mount_move(".", "/");
-	if (r == 0 && (chroot(".") < 0 || chdir("/") < 0))
-		r = error_errno("cannot enter the real root");
-	/* What stays of the initramfs only costs memory; the real root cannot see it. */
-	if (r == 0)
-		root_delete(old);
-	else if (old >= 0)
-		close(old);
-	return r;
+	if (r < 0)
+		return r;
+	int old = open("/", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return old < 0 ? error_errno("cannot open the initramfs")
+		       : change_root(ROOT_PATH, old);
 }

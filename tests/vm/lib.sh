@@ -9,13 +9,18 @@ base=$CAIRN_BUILD/base/tree
 boot_timeout=${CAIRN_BOOT_TIMEOUT:-240}
 : "${CAIRN_ACCEL:=tcg,thread=multi}"
 
-release=$(cd "$base/usr/lib/modules" 2>/dev/null && printf '%s\n' * | sort -V | tail -n 1)
-[ -n "$release" ] || {
-	echo "not ok - no base tree in $base: run make base"
-	exit 1
+# Where kernel and modules are from.
+: "${kernel_tree:=$base}"
+choose_kernel() {
+	release=$(cd "$kernel_tree/usr/lib/modules" 2>/dev/null && printf '%s\n' * | sort -V | tail -n 1)
+	kernel=$kernel_tree/usr/lib/modules/$release/vmlinuz
+	[ -e "$kernel" ] || kernel=$kernel_tree/boot/vmlinuz-$release
+	[ -n "$release" ] && [ -e "$kernel" ] || {
+		echo "not ok - no kernel in $kernel_tree: run make base setup-tools"
+		exit 1
+	}
 }
-kernel=$base/usr/lib/modules/$release/vmlinuz
-[ -e "$kernel" ] || kernel=$base/boot/vmlinuz-$release
+choose_kernel
 
 # The helper looks for the init beside itself, as cairn does.
 ln -sfn ../../init "$CAIRN_BUILD/tests/helpers/init"
@@ -132,7 +137,7 @@ offset_of() {
 
 # initrd FS COMMAND-LINE OUT
 initrd() {
-	"$CAIRN_BUILD/tests/helpers/initrd" "$base" "$release" "${drivers:-virtio}" "$1" "$2" "$3"
+	"$CAIRN_BUILD/tests/helpers/initrd" "$kernel_tree" "$release" "${drivers:-virtio}" "$1" "$2" "$3"
 }
 
 # qemu LIMIT COMMAND-LINE DISK... : boots $T/initrd with the disks; the console is in
