@@ -21,7 +21,7 @@ image() {
 # What only the examination of a file may not change.
 state() {
 	# In this order: it is not this reading that sets the access time.
-	sha256sum "${1:-image.raw}"
+	openssl dgst -sha256 -r "${1:-image.raw}"
 	stat -c '%i %s %b %f %u %g %h %x %y %z' "${1:-image.raw}"
 }
 
