@@ -210,6 +210,8 @@ static int make_overlays(struct compose_work *w)
 		if (has_upper(w, (enum hierarchy)h))
 			any = w->wanted[h] = true;
 	}
+	if (!any && !w->n_ddis)
+		return 0;
 	if (!any)
 		return error_set(STATUS_FAILED, ENOENT,
 			"mutable: there is no directory for it in "

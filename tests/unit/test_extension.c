@@ -14,6 +14,8 @@
 
 #include "core/dps.h"
 #include "core/path.h"
+#include "initrd/compose/manifest.h"
+#include "initrd/compose/release.h"
 #include "initrd/compose/search.h"
 #include "initrd/compose/version.h"
 #include "initrd/compose/vpick.h"
@@ -62,6 +64,98 @@ static void picks_versions(void **state)
 	assert_false(pick_parse(&p, "a_.raw", "a", ".raw"));
 	assert_false(pick_parse(&p, "ab_1.raw", "a", ".raw"));
 	assert_false(pick_parse(&p, "a_1.img", "a", ".raw"));
+}
+
+static struct release release_of(const char *text, enum extension_class class)
+{
+	struct release r;
+	if (release_parse(&r, class, span_of(text, strlen(text)), "test") < 0)
+		fail_msg("%s", error_text());
+	return r;
+}
+
+static void matches_releases(void **state)
+{
+	static const struct {
+		const char *host, *extension;
+		bool fits;
+	} rows[] = {
+		{"ID=a\nVERSION_ID=1\n", "ID=a\nVERSION_ID=1\n", true},
+		{"ID=a\nVERSION_ID=\"1\"\n", "ID='a'\nVERSION_ID=1", true},
+		{"ID=a\nVERSION_ID=1\n", "ID=a\nVERSION_ID=2\n", false},
+		{"ID=a\nVERSION_ID=1\n", "ID=a\n", false},
+		{"ID=a\nVERSION_ID=1\n", "ID=b\nVERSION_ID=1\n", false},
+		{"ID=a\nVERSION_ID=1\n", "VERSION_ID=1\n", false},
+		{"ID=a\nVERSION_ID=1\n", "ID=_any\n", true},
+		{"ID=a\nVERSION_ID=1\nSYSEXT_LEVEL=3\n", "ID=a\nSYSEXT_LEVEL=3\n", true},
+		{"ID=a\nVERSION_ID=1\nSYSEXT_LEVEL=3\n",
+			"ID=a\nVERSION_ID=1\nSYSEXT_LEVEL=2\n", false},
+		{"ID=a\nVERSION_ID=1\nCONFEXT_LEVEL=3\n",
+			"ID=a\nVERSION_ID=2\nCONFEXT_LEVEL=3\n", false},
+		{"ID=a\n", "ID=a\nVERSION_ID=9\n", true},
+		{"ID=a\n", "ID=a\nSYSEXT_SCOPE=\"initrd portable\"\n", false},
+		{"ID=a\n", "ID=a\nSYSEXT_SCOPE=\"initrd system\"\n", true},
+		{"ID=a\n", "ID=a\nARCHITECTURE=_any\n", true},
+		{"ID=a\n", "ID=_any\nARCHITECTURE=loongarch64\n", false},
+	};
+	(void)state;
+	for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++) {
+		struct release host = release_of(rows[i].host, CLASS_SYSEXT);
+		struct release e = release_of(rows[i].extension, CLASS_SYSEXT);
+		if ((release_match(&e, &host, "x") == 0) != rows[i].fits)
+			fail_msg("%s on %s", rows[i].extension, rows[i].host);
+	}
+	struct release r = release_of("ID=a\nCONFEXT_LEVEL=3\n# x=y\n", CLASS_CONFEXT);
+	assert_string_equal(r.level, "3");
+}
+
+static void refuses_bad_releases(void **state)
+{
+	static const char *const bad[] = {"ID=a\nnothing\n", "ID=\"a\n", "ID=a b\n",
+		"ID='a'b\n", "ID=\"a\\\n", "ID=$a\n"};
+	struct release r;
+	(void)state;
+	for (size_t i = 0; i < sizeof bad / sizeof bad[0]; i++) {
+		struct span text = span_of(bad[i], strlen(bad[i]));
+		assert_true(release_parse(&r, CLASS_SYSEXT, text, "test") < 0);
+		assert_int_equal(error_status(), STATUS_FORMAT);
+	}
+}
+
+static int count_extension(void *context, char *words[3])
+{
+	unsigned *n = context;
+	assert_string_equal(words[0], *n ? "two" : "one");
+	assert_string_equal(words[2], "signer");
+	(*n)++;
+	return 0;
+}
+
+static void reads_its_manifests(void **state)
+{
+	static const char body[] = "class confext\nmode ephemeral\nextension one hash "
+				   "signer\nextension two hash signer\n";
+	const bool has[N_HIERARCHIES] = {[HIERARCHY_ETC] = true};
+	BUFFER text = {0};
+	struct manifest m;
+	unsigned n = 0;
+	(void)state;
+	struct span whole = span_of(body, strlen(body));
+	assert_int_equal(manifest_write(&text, 7, whole, has), 0);
+	assert_int_equal(manifest_parse(&m, buffer_span(&text), "test"), 0);
+	assert_int_equal(m.sequence, 7);
+	assert_int_equal(m.class, CLASS_CONFEXT);
+	assert_int_equal(m.mode, MODE_EPHEMERAL);
+	assert_true(m.has[HIERARCHY_ETC] && !m.has[HIERARCHY_USR]);
+	assert_int_equal(m.body.size, whole.size);
+	assert_memory_equal(m.body.data, body, whole.size);
+	assert_int_equal(manifest_extensions(&m, count_extension, &n), 0);
+	assert_int_equal(n, 2);
+	/* Cut anywhere but at the end of a line it is none. */
+	for (size_t size = 0; size < text.size; size++)
+		if (size == 0 || text.data[size - 1] != '\n')
+			assert_true(
+				manifest_parse(&m, span_of(text.data, size), "test") < 0);
 }
 
 static char *top;
@@ -170,6 +264,9 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(orders_versions),
 		cmocka_unit_test(picks_versions),
+		cmocka_unit_test(matches_releases),
+		cmocka_unit_test(refuses_bad_releases),
+		cmocka_unit_test(reads_its_manifests),
 		cmocka_unit_test_setup_teardown(searches_in_order, start, end),
 		cmocka_unit_test_setup_teardown(hides_and_refuses_names, start, end),
 	};
