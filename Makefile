@@ -80,7 +80,8 @@ INIT_SRC := $(wildcard initrd/*.c initrd/plan/*.c initrd/compose/*.c) $(addprefi
 	interrupt.c path.c pin.c public_key.c purpose.c)
 INIT_OBJ := $(INIT_SRC:%.c=$(BUILD)/musl/%.o)
 INIT_CFLAGS = -std=gnu17 $(WARNINGS) -Wno-sign-conversion -Os -g \
-	-fstack-protector-strong -fno-pie -ffunction-sections -fdata-sections -I. -D_GNU_SOURCE \
+	-fstack-protector-strong -fno-pie -fno-asynchronous-unwind-tables -ffunction-sections \
+	-fdata-sections -I. -D_GNU_SOURCE \
 	-DCAIRN_VERSION='"$(VERSION)"' -idirafter /usr/include \
 	-idirafter /usr/include/$(shell gcc -print-multiarch)
 
