@@ -58,6 +58,7 @@ int trust_check_floor(struct trust *t, const struct policy *p)
 		if (p->rollback == ROLLBACK_TPM)
 			return r;
 		t->state = ROLLBACK_NO_FLOOR;
+		t->floor = 0;
 		note("%s", error_text());
 	}
 	const char *reason =
