@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "verifier/payload.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "core/hex.h"
@@ -100,6 +101,28 @@ static bool is_bootable(const struct verity_params *params)
 	       params->data_block_size == 4096 && params->hash_block_size == 4096;
 }
 
+/* What a firmware can boot is a fault if its root cannot; of others it is told. */
+static void tell_unbootable(
+	const struct payload *p, const struct place *place, struct report *report)
+{
+	const struct verity_params *params = &p->params;
+	char text[160];
+	bool boots = false;
+	for (size_t i = 0; i < p->disk->gpt.n_partitions; i++) {
+		const struct dps_type *t = disk_type(&p->disk->gpt.partitions[i]);
+		boots = boots || (t && t->role == DPS_ESP);
+	}
+	snprintf(text, sizeof text,
+		"verity superblock: version %u, %s, blocks of %u and %u bytes; the boot "
+		"takes only version 1, sha256, 4096 and 4096",
+		params->version, hash_name(params->alg), params->data_block_size,
+		params->hash_block_size);
+	if (boots)
+		report_fault(report, STATUS_FORMAT, "superblock", place, "%s", text);
+	else
+		report_note(report, "superblock", place, "%s", text);
+}
+
 static bool check_superblock(struct payload *p, struct report *report)
 {
 	const struct file *f = p->tree_file;
@@ -117,12 +140,7 @@ static bool check_superblock(struct payload *p, struct report *report)
 		report_fault(report, STATUS_FORMAT, "superblock", &place,
 			"verity superblock: reserved byte %zu is not zero", at);
 	else if (!is_bootable(&p->params))
-		report_fault(report, STATUS_FORMAT, "superblock", &place,
-			"verity superblock: version %u, %s, blocks of %u and %u bytes; "
-			"the boot "
-			"takes only version 1, sha256, 4096 and 4096",
-			p->params.version, hash_name(p->params.alg),
-			p->params.data_block_size, p->params.hash_block_size);
+		tell_unbootable(p, &place, report);
 	else
 		report_good(report, "superblock", &place,
 			"verity superblock: sha256, %ju blocks of 4096 bytes, salt of "

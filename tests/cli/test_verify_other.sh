@@ -64,6 +64,31 @@ test_appended_trees() {
 	done
 }
 
+# An image whose table, tree and signature systemd-repart made, with its own ways.
+test_images_of_systemd_repart() {
+	mkdir -p defs tree/usr/bin
+	cp /bin/ls tree/usr/bin
+	local part
+	for part in 'root data Format=squashfs CopyFiles=/ SizeMinBytes=8M SizeMaxBytes=8M' \
+		'root-verity hash SizeMinBytes=2M SizeMaxBytes=2M' 'root-verity-sig signature'; do
+		# shellcheck disable=SC2086
+		set -- $part
+		printf '%s\n' '[Partition]' "Type=$1" "Verity=$2" VerityMatchKey=root "${@:3}" >"defs/${#1}.conf"
+	done
+	openssl req -x509 -newkey rsa:2048 -nodes -keyout root.key -out root.crt -subj /CN=root -days 9 2>/dev/null
+	systemd-repart --empty=create --size=16M --definitions=defs --root="$T/tree" --dry-run=no \
+		--private-key=root.key --certificate=root.crt os.raw >repart.log 2>&1 || fail "$(cat repart.log)"
+	expect 0 "$cairn" verify --cert root.crt os.raw
+	grep -q '^ok .*blocks and their tree are what root hash' out
+	grep -q '^ok .*signed by root.crt' out
+	refused 4 'root signature' "$cairn" verify --quiet --cert "$fixture/other.crt" os.raw
+	expect 0 "$cairn" diff --no-times os.raw tree
+	start=$(sfdisk -d os.raw | sed -n '/4F68BCE3/s/.*start= *\([0-9]*\),.*/\1/p')
+	flip os.raw $((start * 512 + 20000))
+	expect 3 "$cairn" verify --cert root.crt os.raw
+	grep -q '^FAULT .*root partition, block .*: /usr/bin/ls bytes' out
+}
+
 test_blobfs_images() {
 	seq 100000 >a && seq 10 >b
 	"$CAIRN_BUILD/mkfs.blobfs" --quiet pool a b

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 /*
  * A file system of any kind, of which every block is asked for: whatever it says, what is
- * found must be inside of it, in order, and cover all that was asked for.
+ * found must be inside of it, in order, and cover all that was asked for. Then its files
+ * are listed, and some of them read.
  */
 #include <stdint.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
 
+#include "verifier/files.h"
 #include "verifier/locate.h"
 
 #define BLOCK 4096u
@@ -31,6 +35,20 @@ static void check(const struct locator *l)
 		abort();
 }
 
+static void read_files(const struct file *f, uint64_t size)
+{
+	AUTO_FILES list = {0};
+	if (files_load(&list, f, 0, size) < 0)
+		return;
+	for (size_t i = 0; i < list.n_items; i++) {
+		struct files_entry *e = &list.items[i];
+		if (e->path[0] != '/' || (i && strcmp(e->path, e[-1].path) < 0))
+			abort();
+		if (i < 50 && S_ISREG(e->mode) && e->size < 1 << 20)
+			files_digest(&list, e);
+	}
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	AUTO_FILE f = FILE_CLOSED;
@@ -50,5 +68,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (locator_describe(&l, 0, BLOCK, 8, &text) < 0)
 		abort();
 	json_object_put(locator_json(&l, 0, BLOCK));
+	read_files(&f, size);
 	return 0;
 }
