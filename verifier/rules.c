@@ -18,6 +18,7 @@ static const char *const names[RULE_N] = {
 	[RULE_MIN_KEY_BITS] = "min-key-bits",
 	[RULE_PACKAGE] = "package",
 	[RULE_NO_PACKAGE] = "no-package",
+	[RULE_SETUID] = "setuid",
 };
 
 /* Rules that can hold only once; of the others each adds a demand. */
@@ -27,6 +28,7 @@ static const bool single[RULE_N] = {
 	[RULE_FILE_SYSTEM] = true,
 	[RULE_PURPOSE] = true,
 	[RULE_MIN_KEY_BITS] = true,
+	[RULE_SETUID] = true,
 };
 
 const char *rule_name(enum rule_key key)

@@ -21,6 +21,7 @@ enum rule_key {
 	RULE_MIN_KEY_BITS,     /* of the signers, as RSA; curves by their strength */
 	RULE_PACKAGE,          /* NAME or NAME=VERSION is in the image's manifest */
 	RULE_NO_PACKAGE,       /* NAME is not */
+	RULE_SETUID, /* files that give privileges: these paths at most, or "none" */
 	RULE_N,
 };
 

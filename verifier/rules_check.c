@@ -2,7 +2,9 @@
 #include "verifier/rules_check.h"
 
 #include <string.h>
+#include <sys/stat.h>
 
+#include "verifier/files.h"
 #include "verifier/packages.h"
 #include "verifier/probe.h"
 
@@ -126,6 +128,45 @@ static void check_key(const struct subject *s, const struct rule *rule)
 	}
 }
 
+/* ---- files ------------------------------------------------------------------------- */
+
+/* What gives whoever runs it more than he has: setuid, setgid, file capabilities. */
+static const char *privilege(const struct files_entry *e)
+{
+	if (!S_ISREG(e->mode))
+		return NULL;
+	for (size_t i = 0; i < e->n_xattrs; i++)
+		if (!strcmp(e->xattrs[i].name, "security.capability"))
+			return "has capabilities";
+	return e->mode & S_ISUID ? "is setuid" : e->mode & S_ISGID ? "is setgid" : NULL;
+}
+
+static void check_files(
+	const struct subject *s, const struct rule *rule, const struct payload *p)
+{
+	AUTO_FILES files = {0};
+	if (files_load(&files, s->disk->file, p->data.offset, p->data.size) < 0) {
+		report_error(s->report, "policy", &p->data, s->disk->file->name);
+		return;
+	}
+	for (size_t i = 0; i < files.n_items; i++) {
+		const struct files_entry *e = &files.items[i];
+		const char *what = privilege(e);
+		BUFFER found = {0};
+		if (!what || is_listed(rule->value, e->path))
+			continue;
+		bool named = buffer_printf(&found, "%s %s", e->path, what) == 0;
+		broken(s, rule, &p->data, named ? buffer_text(&found) : what);
+	}
+}
+
+static void check_setuid(const struct subject *s, const struct rule *rule)
+{
+	for (size_t i = 0; i < s->disk->n_sets; i++)
+		if (s->payloads[i].data.size)
+			check_files(s, rule, &s->payloads[i]);
+}
+
 /* ---- packages ---------------------------------------------------------------------- */
 
 /* The manifest must be of this image. */
@@ -179,6 +220,7 @@ static rule_function *const functions[RULE_N] = {
 	[RULE_MIN_KEY_BITS] = check_key,
 	[RULE_PACKAGE] = check_package,
 	[RULE_NO_PACKAGE] = check_package,
+	[RULE_SETUID] = check_setuid,
 };
 
 void rules_check(const struct disk *disk, const struct payload *payloads,

@@ -9,6 +9,7 @@ trap 'rm -rf "$shared"' EXIT
 prepare() {
 	cd "$shared"
 	make_tree tree
+	install -m 4755 tree/usr/bin/large tree/usr/bin/su
 	echo '{"packages": [{"name": "systemd", "version": "257.9-1"}, {"name": "odd & <b>"}]}' \
 		>manifest.json
 	"$cairn" key new . --purpose root >/dev/null
@@ -25,6 +26,7 @@ prepare() {
 		file-system=squashfs erofs
 		purpose=root
 		min-key-bits=3072
+		setuid=/usr/bin/large /usr/bin/same /usr/bin/su
 		package=systemd
 		package=systemd=257.9-1
 		package=odd & <b>
@@ -42,7 +44,7 @@ test_rules_that_hold() {
 	cp "$shared/policy.conf" policy
 	expect 0 verify
 	expect 0 "$cairn" verify --cert "$shared/root.crt" --policy policy "$shared/os.raw"
-	grep -q 'image: all 13 rules hold' out
+	grep -q 'image: all 14 rules hold' out
 	cat >policy <<-END
 		{"max-size": 536870912, "partition": ["esp", "root"], "purpose": "root",
 		 "min-key-bits": 3072, "package": ["systemd"]}
@@ -54,7 +56,7 @@ test_rules_that_hold() {
 # broken RULE PATTERN : an image that is good but for this rule
 broken() {
 	{ cat "$shared/policy.conf"; echo "$1"; } | tac | awk -F= '
-		$1 !~ /^(max-size|file-system|purpose|min-key-bits)$/ || !seen[$1]++' | tac >policy
+		$1 !~ /^(max-size|file-system|purpose|min-key-bits|setuid)$/ || !seen[$1]++' | tac >policy
 	expect 8 "$cairn" verify --cert "$shared/root.crt" --policy policy "$shared/os.raw"
 	[ "$(grep -c ^FAULT out)" = "${3:-1}" ] || fail "not ${3:-1} faults: $(grep ^FAULT out)"
 	grep -Eq "^FAULT .*$2" out || fail "no '$2' in: $(grep ^FAULT out)"
@@ -65,6 +67,8 @@ test_rules_that_are_broken() {
 	broken partition=usr 'image: partition=usr: there is no such partition'
 	broken 'file-system=squashfs ext4' 'root partition .*: is erofs'
 	broken min-key-bits=3073 "key is worth 3072 bits"
+	broken setuid=none 'setuid=none: /usr/bin/(su is setuid|large has capabilities|same has cap)' 3
+	broken 'setuid=/usr/bin/large /usr/bin/same /bin/su' '/usr/bin/su is setuid'
 	broken package=curl 'package=curl: it is not there'
 	broken package=systemd=257.9-2 'it is not there in this version'
 	broken no-package=systemd 'no-package=systemd: it is there'
