@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/path.h"
@@ -32,6 +31,9 @@ static void work_free(struct compose_work *w)
 	space_leave_quietly(&w->space);
 	buffer_free(&w->body);
 	file_close(&w->lock);
+	/* The real init must not inherit it. */
+	if (w->files.rlim_max)
+		setrlimit(RLIMIT_NOFILE, &w->files);
 	free(w);
 }
 
@@ -56,18 +58,19 @@ static struct compose_work *work_new(
 /* ---- what is there --------------------------------------------------------- */
 
 /* Every layer may have a directory open at each depth. */
-static void raise_limits(void)
+static void raise_limit(struct compose_work *w)
 {
-	struct rlimit limit;
-	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
-		limit.rlim_cur = limit.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
+	struct rlimit more;
+	if (getrlimit(RLIMIT_NOFILE, &w->files) < 0)
+		return;
+	more = w->files;
+	more.rlim_cur = more.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &more);
 }
 
 static int start(struct compose_work *w)
 {
-	raise_limits();
+	raise_limit(w);
 	int r = compose_lock(&w->lock, w->o->run, w->o->lock_ms);
 	if (r == 0)
 		r = mapper_reap(DDI_DEVICE_PREFIX, &w->report->n_reaped);

@@ -34,8 +34,8 @@ int layer_check_entry(
 	const char *name, const char *path, const struct entry *e, bool setuid);
 
 /*
- * The rules for its root directory: only the hierarchies of CLASS, each a directory (an
- * empty lost+found is let pass), and no os-release. STATUS_FORMAT.
+ * The rules for its root directory: only the hierarchies of CLASS, each a directory (a
+ * lost+found is let pass, and not used), and no os-release. STATUS_FORMAT.
  */
 int layer_check_root(const struct layer *l, enum extension_class class);
 

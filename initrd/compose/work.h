@@ -2,6 +2,8 @@
 #ifndef CAIRN_COMPOSE_WORK_H
 #define CAIRN_COMPOSE_WORK_H
 
+#include <sys/resource.h>
+
 #include "initrd/compose/compose.h"
 #include "initrd/compose/ddi.h"
 #include "initrd/compose/space.h"
@@ -12,6 +14,7 @@ struct compose_work {
 	const struct compose_options *o;
 	struct compose_report *report;
 	struct file lock;
+	struct rlimit files; /* as it was when we came */
 	struct standing now[N_HIERARCHIES];
 	struct search found;
 	struct ddi ddis[EXTENSIONS_MAX];

@@ -188,6 +188,11 @@ test_extensions() {
 	grep -a MARKER serial
 	silent 'MARKER (stopped|FAILED)'
 	says 'MARKER end'
+	# Not one open failed, and both versions were seen often; so many that it means something.
+	says 'MARKER readers: [0-9]+ opens, [0-9]+ runs, 0 failed, 0 mixed, seen [0-9]{3,} and [0-9]{3,}'
+	local opens
+	opens=$(sed -n 's/^MARKER readers: \([0-9]*\) opens.*/\1/p' serial)
+	[ "$opens" -ge "$([ -n "${CAIRN_LONG:-}" ] && echo 200000 || echo 1000)" ] || fail "only $opens opens"
 	# Every check of the guest's script came to its end.
 	[ "$(grep -ac 'MARKER ok' serial)" = "$(grep -c '^check ' system/check)" ]
 }
