@@ -22,6 +22,10 @@ def quietly(*command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
+def quietly_bytes(command):
+    subprocess.run(command, check=True, stdout=subprocess.DEVNULL)
+
+
 class Tools:
     """Our programs, and where the files are."""
 
@@ -160,9 +164,11 @@ class Mounts:
         quietly(self.t.blobfs("mount"), *self.blobs, self.ours)
         quietly("squashfuse", self.squashfs, self.theirs)
 
-    def kept(self):
+    def kept(self, command):
+        """Mounted, and read by COMMAND before."""
         if not os.path.ismount(self.ours):
             self.again()
+            quietly_bytes(command)
 
     def memory(self):
         """The most that the two processes of our mount had, in KiB."""
@@ -179,7 +185,7 @@ class MountRow(Row):
 
     def __init__(self, name, size, mounts, ours, peer, target, fresh=True):
         super().__init__(name, size, ours, peer, target,
-                         mounts.again if fresh else mounts.kept, 16 * MIB)
+                         mounts.again if fresh else lambda: mounts.kept(ours), 16 * MIB)
         self.mounts = mounts
 
     def peer_name(self):
