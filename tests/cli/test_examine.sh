@@ -228,7 +228,9 @@ set_offset(0)" "$2"'
 	trap 'losetup -d $other' EXIT
 	examined 0 "PYTHONPATH=\$3 python3 -c '
 from ioctls import *
-set_offset(4096)' $other"
+import time
+set_offset(4096)
+time.sleep(0.5)' $other"
 	report '"traces" in good'
 }
 
@@ -392,6 +394,10 @@ test_what_is_not_examined() {
 	expect 0 "$cairn" examine --quiet image.raw -- true
 	refused 1 'this kernel has no driver for ext4' strace -qqf -o trace -e trace=fsopen -e inject=fsopen:error=ENODEV:when=2+ \
 		"$cairn" examine --quiet --seal image.raw -- true
+	# Without tracepoints it goes on, and says so.
+	expect 0 strace -qqf -o trace -e trace=perf_event_open -e inject=perf_event_open:error=EACCES \
+		"$cairn" examine --json image.raw -- true
+	report '"traces" not in good and "tracepoints cannot be listened to" in texts' out
 	mkdir report
 	: >report/report.txt
 	refused 2 'there is a report already' "$cairn" examine --quiet --report report image.raw -- true

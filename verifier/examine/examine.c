@@ -21,6 +21,9 @@
 /* How often the trip-wires are looked at while COMMAND runs. */
 #define WATCH_MS 5
 
+/* How many places of changed blocks a report lists. */
+#define RANGES_SHOWN 100
+
 #define IMAGE   0
 #define JOURNAL 1
 
@@ -255,7 +258,7 @@ static void report_changed_blocks(struct run *r, size_t i, struct ranges *change
 	struct place place = evidence_place(&r->evidence[i]);
 	uint32_t block_size = r->evidence[i].record->first.block_size;
 	ranges_sort(changed);
-	for (size_t n = 0; n < changed->n_items && n < 100; n++) {
+	for (size_t n = 0; n < changed->n_items && n < RANGES_SHOWN; n++) {
 		place.block = changed->items[n].first;
 		place.n_blocks = changed->items[n].count;
 		place.offset = place.block * block_size;
@@ -263,6 +266,12 @@ static void report_changed_blocks(struct run *r, size_t i, struct ranges *change
 		report_fault(r->report, STATUS_CHANGED, "hash", &place,
 			"is not what it was in the beginning");
 	}
+	place = evidence_place(&r->evidence[i]);
+	if (changed->n_items > RANGES_SHOWN)
+		report_fault(r->report, STATUS_CHANGED, "hash", &place,
+			"%ju blocks are not what they were in the beginning; the first "
+			"%d places are listed",
+			(uintmax_t)changed->blocks, RANGES_SHOWN);
 }
 
 static void compare_digests(struct run *r, size_t i, struct ranges *changed)

@@ -28,7 +28,10 @@ void showing_start(struct showing *s)
 
 void showing_listen(struct showing *s, struct report *report)
 {
+	BUFFER who = {0};
 	traces_wait(&s->traces, report);
+	/* What happened before there was a device of ours is no matter. */
+	traces_look(&s->traces, NULL, 0, &who);
 }
 
 int showing_add(struct showing *s, unsigned which, struct evidence *evidence,
@@ -195,8 +198,8 @@ static void compare_traces(struct showing *s, struct report *report)
 			(uintmax_t)writes);
 	if (!writes && !s->told_settings)
 		report_good(report, "traces", &place,
-			"nobody asked for other settings of it, nor to write or to "
-			"discard");
+			"nobody asked for other settings of it%s",
+			traces_counts(&s->traces) ? ", nor to write or to discard" : "");
 }
 
 void showing_compare(struct showing *s, struct report *report)

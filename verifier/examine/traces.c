@@ -272,6 +272,14 @@ unsigned traces_look(
 	return found;
 }
 
+bool traces_counts(const struct traces *t)
+{
+	for (size_t i = 0; i < t->n_rings; i++)
+		if (t->writes[i] < 0)
+			return false;
+	return t->n_rings > 0;
+}
+
 uint64_t traces_writes(const struct traces *t)
 {
 	uint64_t sum = 0, count;

@@ -18,7 +18,7 @@ struct traces {
 	struct pollfd *polls; /* readable when something happened; owned */
 	pthread_t thread;
 	bool starting;
-	int *writes; /* counters of writes to one device; -1 each; owned */
+	int *writes; /* counters of writes to one device; -1: none; owned */
 };
 
 /*
@@ -41,7 +41,8 @@ void traces_count_writes(struct traces *t, dev_t device);
 unsigned traces_look(
 	struct traces *t, const dev_t *devices, size_t n_devices, struct buffer *who);
 
-/* Requests that traces_count_writes saw. */
+/* Whether requests to write are counted on all processors, and how many there were. */
+bool traces_counts(const struct traces *t);
 uint64_t traces_writes(const struct traces *t);
 
 /* May be called twice, and on a zeroed struct. */
