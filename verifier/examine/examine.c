@@ -50,9 +50,8 @@ static int check_privileges(void)
 	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
 	if (fs < 0 && errno == EPERM)
 		return error_set(STATUS_FAILED, EPERM,
-			"examine needs CAP_SYS_ADMIN, for a loop device, a mount and "
-			"name "
-			"spaces; verify and inspect need no privileges");
+			"examine needs CAP_SYS_ADMIN, for a loop device and a mount; "
+			"verify and inspect need no privileges");
 	if (fs < 0)
 		return error_errno("this kernel has no fsopen(2), or forbids it");
 	close(fs);
@@ -197,12 +196,13 @@ static int show(struct run *r)
 {
 	BUFFER options = {0};
 	const char *type = r->parts[IMAGE].type;
+	if (!safe_mount_knows(type) && !*type)
+		return error_format(
+			"%s: not examined: nothing that is known is in it", r->o->image);
 	if (!safe_mount_knows(type))
-		return error_format("%s: not examined: %s%s", r->o->image,
-			*type ? type : "nothing that is known",
-			*type ? " is not a file system that can be "
-				"mounted safely"
-			      : " is in it");
+		return error_format("%s: not examined: %s is not a file system that can "
+				    "be mounted safely",
+			r->o->image, type);
 	report_tail(r);
 	showing_listen(&r->showing, r->report);
 	int e = add_view(r, SHOWN_IMAGE, IMAGE, false);

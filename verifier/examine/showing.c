@@ -133,9 +133,8 @@ static void watch_settings(struct showing *s, struct report *report)
 		return;
 	s->told_settings = true;
 	report_fault(report, STATUS_CHANGED, "settings", &place,
-		"somebody asked for other settings of it, or of a loop device that "
-		"cannot "
-		"be named any more: %s",
+		"somebody asked for other settings of it, or of a loop device "
+		"that cannot be named any more: %s",
 		buffer_text(&who));
 }
 
@@ -164,9 +163,8 @@ static void compare_view(struct shown *w, struct report *report)
 	watch_view(w, report);
 	if (!c) {
 		report_good(report, "served", &place,
-			"all that was read came from a copy in sealed memory, made of "
-			"the "
-			"bytes that were hashed");
+			"all that was read came from a copy in sealed memory, made "
+			"of the bytes that were hashed");
 		return;
 	}
 	uint64_t bytes = atomic_load(&c->verified);
@@ -219,9 +217,8 @@ void showing_compare(struct showing *s, struct report *report)
 				buffer_text(&changes));
 		else if (!w->told_moved)
 			report_good(report, "loop", &place,
-				"%s, and the file below, offset, size, flags%s are as "
-				"they "
-				"were set",
+				"%s, and the file below, offset, size, flags%s are "
+				"as they were set",
 				w->is_copy ? "shows the copy" : "is read-only",
 				w->loop.diskseq ? ", disk sequence number" : "");
 		if (!w->loop.counts && !w->is_copy)
@@ -258,12 +255,11 @@ static void unmount(int *mount)
 
 void showing_end(struct showing *s)
 {
-	bool mounted = s->mount >= 0 || s->replayed >= 0;
 	unmount(&s->mount);
 	unmount(&s->replayed);
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		struct shown *w = &s->shown[i];
-		if (mounted && w->loop.fd >= 0)
+		if (w->loop.fd >= 0)
 			forget_btrfs(w->loop.path);
 		loop_detach(&w->loop);
 		view_close(&w->view);
