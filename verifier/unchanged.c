@@ -134,7 +134,7 @@ static int take_inodes(struct unchanged *u, unsigned k, const struct locator *l)
 		if (item->kind == LOCATED_UNKNOWN ||
 			(item->kind == LOCATED_META && strcmp(item->what, "superblock")))
 			return 1;
-		if (item->kind < LOCATED_BLOB)
+		if (item->kind == LOCATED_DATA)
 			u->touched[k][u->n_touched[k]++] = item->inode;
 	}
 	if (u->n_touched[k])
@@ -142,22 +142,20 @@ static int take_inodes(struct unchanged *u, unsigned k, const struct locator *l)
 	return l->n_faults || l->incomplete;
 }
 
-/* What of the superblock decides how an inode is found and read. */
-static int same_layout(const struct unchanged_side *a, const struct unchanged_side *b)
+/* 1 if what makes two places the same content is not so on both sides. */
+static int open_both(struct unchanged *u, const struct unchanged_side *const sides[2])
 {
-	struct erofs x, y;
-	uint64_t packed_x = 0, packed_y = 0;
-	int r = erofs_open(&x, a->file, a->data_offset, a->data_size);
-	if (r == 0)
-		r = erofs_open(&y, b->file, b->data_offset, b->data_size);
-	if (r == 0)
-		r = erofs_packed(&x, &packed_x);
-	if (r == 0)
-		r = erofs_packed(&y, &packed_y);
-	if (r < 0)
-		return r;
-	return x.block_bits != y.block_bits || x.metadata != y.metadata ||
-	       x.incompatible != y.incompatible || packed_x != packed_y;
+	uint64_t packed[2] = {0};
+	int r = 0;
+	for (unsigned k = 0; r == 0 && k < 2; k++) {
+		const struct unchanged_side *s = sides[k];
+		r = erofs_open(&u->e[k], s->file, s->data_offset, s->data_size);
+		if (r == 0)
+			r = erofs_packed(&u->e[k], &packed[k]);
+	}
+	/* A packed file would be part of many others. */
+	return r < 0 ? r
+		     : packed[0] || packed[1] || u->e[0].block_bits != u->e[1].block_bits;
 }
 
 static bool is_erofs(const struct unchanged_side *s)
@@ -202,7 +200,7 @@ int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
 	struct locator l[2] = {0};
 	if (!same_parameters(&a->params, &b->params) || !is_erofs(a) || !is_erofs(b))
 		return 1;
-	int r = same_layout(a, b);
+	int r = open_both(u, sides);
 	if (r == 0)
 		r = find(u, t, sides, l);
 	for (unsigned k = 0; k < 2; k++) {
@@ -212,15 +210,38 @@ int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
 	return r;
 }
 
+/* ---- two files --------------------------------------------------------------------- */
+
+static int append_extent(void *context, const struct erofs_extent *x)
+{
+	const uint64_t numbers[] = {x->offset, x->length, x->place, x->stored,
+		(uint64_t)x->coding << 4 | (uint64_t)x->shifted << 3 |
+			(uint64_t)x->interlaced << 2 | (uint64_t)x->partial << 1 |
+			(uint64_t)x->fragment};
+	return buffer_append(context, numbers, sizeof numbers);
+}
+
+static int extents_of(const struct erofs *e, uint64_t nid, struct buffer *extents)
+{
+	struct erofs_inode inode;
+	int r = erofs_inode(e, nid, &inode);
+	return r < 0 ? r : erofs_extents(e, &inode, NULL, append_extent, extents);
+}
+
 bool unchanged_same(
 	void *context, const struct files_entry *a, const struct files_entry *b)
 {
 	const struct unchanged *u = context;
-	const struct files_entry *const e[2] = {a, b};
+	const struct files_entry *const entries[2] = {a, b};
+	BUFFER x = {0};
+	BUFFER y = {0};
 	for (unsigned k = 0; k < 2; k++)
 		if (u->n_touched[k] &&
-			bsearch(&e[k]->inode, u->touched[k], u->n_touched[k],
+			bsearch(&entries[k]->inode, u->touched[k], u->n_touched[k],
 				sizeof *u->touched[k], by_number))
 			return false;
-	return a->handle == b->handle;
+	/* What cannot be told here shows when the files are read. */
+	return extents_of(&u->e[0], a->handle, &x) == 0 &&
+	       extents_of(&u->e[1], b->handle, &y) == 0 && x.size == y.size &&
+	       (x.size == 0 || !memcmp(x.data, y.data, x.size));
 }

@@ -2,6 +2,7 @@
 #ifndef CAIRN_VERIFIER_UNCHANGED_H
 #define CAIRN_VERIFIER_UNCHANGED_H
 
+#include "core/erofs_image.h"
 #include "core/verity.h"
 #include "verifier/compare.h"
 
@@ -18,7 +19,8 @@ struct unchanged_side {
 };
 
 struct unchanged {
-	uint64_t *touched[2]; /* owned: inodes of A and B that differing blocks are of */
+	struct erofs e[2];    /* of A and B */
+	uint64_t *touched[2]; /* owned: inodes with contents in differing blocks */
 	size_t n_touched[2];
 	uint64_t n_blocks; /* of data that differ */
 };
@@ -35,7 +37,10 @@ void unchanged_free(struct unchanged *u);
 int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
 	const struct unchanged_side *b);
 
-/* For struct comparison: CONTEXT is the struct unchanged. */
+/*
+ * For struct comparison: CONTEXT is the struct unchanged. Two files are the same if they
+ * are in the same places, and none of those differs.
+ */
 bool unchanged_same(
 	void *context, const struct files_entry *a, const struct files_entry *b);
 
