@@ -175,9 +175,11 @@ m.flush()" "$1"'
 	report '{"lease", "hash", "attributes"} <= faults'
 }
 
-# ioctl NAME PYTHON: does something to loop device $2 from within the command
+# What changes the settings of loop device $2 from within the command. It lives on for a
+# moment, so that other examinations on this machine can see that theirs is not meant.
 ioctls='
-import fcntl, os, struct, sys
+import atexit, fcntl, os, struct, sys, time
+atexit.register(time.sleep, 0.3)
 loop = os.open(sys.argv[1], os.O_RDONLY)
 def get():
 	b = bytearray(232)
@@ -228,9 +230,7 @@ set_offset(0)" "$2"'
 	trap 'losetup -d $other' EXIT
 	examined 0 "PYTHONPATH=\$3 python3 -c '
 from ioctls import *
-import time
-set_offset(4096)
-time.sleep(0.5)' $other"
+set_offset(4096)' $other"
 	report '"traces" in good'
 }
 
