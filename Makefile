@@ -44,7 +44,7 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all units base demo check check-long check-run bench evidence fuzz fuzz-run install uninstall \
+.PHONY: all units base demo check check-long check-run bench bench-vm evidence fuzz fuzz-run install uninstall \
 	clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
@@ -180,6 +180,9 @@ bench: setup-build setup-bench all $(BUILD)/tests/bench/measure $(BUILD)/tests/h
 	$(Q)tests/bench/bench.py --size $(BENCH_SIZE) --rounds $(BENCH_ROUNDS) \
 		--only '$(BENCH_ONLY)' $(BUILD)/cairn $(BUILD)/tests/bench/measure out/bench
 	$(if $(filter-out 2048,$(BENCH_SIZE))$(BENCH_ONLY),,$(Q)cp out/bench/bench.svg out/bench/bench.json docs/)
+
+bench-vm: setup-build setup-run setup-tools base all $(BUILD)/tests/vm/readers ## refresh extensions in a VM, beside systemd-sysext
+	$(Q)tests/bench/vm
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/.config
 	$(Q)mkdir -p $(@D)
