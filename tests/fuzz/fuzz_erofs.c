@@ -53,6 +53,23 @@ static int take_xattr(void *context, const char *name, struct span value)
 	return name[0] ? 0 : -1;
 }
 
+static int take_next(void *context, struct span name, uint64_t nid, uint64_t next)
+{
+	(void)nid;
+	*(uint64_t *)context = next;
+	return name.size == 0 || name.size > 255 ? -1 : 0;
+}
+
+/* Looks NAME up in a directory, and lists it from some place that the image says. */
+static void look_up(
+	const struct erofs *e, const struct erofs_inode *dir, struct span name)
+{
+	uint64_t nid, next = 0;
+	erofs_find(e, dir, name, &nid);
+	erofs_list_from(e, dir, dir->mtime_ns, take_next, &next);
+	erofs_list_from(e, dir, next, take_next, &next);
+}
+
 static int visit(void *context, struct span name, uint64_t nid)
 {
 	struct walk *w = context;
@@ -74,6 +91,7 @@ static int visit(void *context, struct span name, uint64_t nid)
 		erofs_read(w->e, &i, data,
 			i.size < sizeof data ? (size_t)i.size : sizeof data, 0);
 	else if (S_ISDIR(i.mode) && w->depth < DEPTH) {
+		look_up(w->e, &i, name);
 		w->depth++;
 		erofs_list(w->e, &i, visit, w);
 		w->depth--;
@@ -91,6 +109,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct walk w = {.e = &e};
 	if (erofs_open(&e, &f, 0, f.size) == 0 && erofs_inode(&e, e.root, &root) == 0) {
 		erofs_list(&e, &root, visit, &w);
+		look_up(&e, &root, SPAN("name"));
 		names_blobs(&e, ignore_blob, NULL);
 	}
 	return 0;
