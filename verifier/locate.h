@@ -106,6 +106,7 @@ bool locator_read_wanted(const struct locator *l);
 int locator_describe(const struct locator *l, uint64_t offset, uint64_t size,
 	size_t limit, struct buffer *text);
 
+/* What ITEM is, in the same words. */
 int locator_describe_item(
 	const struct locator *l, const struct located *item, struct buffer *text);
 
