@@ -206,6 +206,13 @@ fcntl.ioctl(loop, 0x4c06, os.open(sys.argv[2], os.O_RDONLY))" "$2" "$3/forged"
 	done
 }
 
+# Sets the settings of a device to what they are, and is gone.
+at_once="python3 -c 'import fcntl, os, sys
+fd, info = os.open(sys.argv[1], os.O_RDONLY), bytearray(232)
+fcntl.ioctl(fd, 0x4c05, info)
+fcntl.ioctl(fd, 0x4c04, bytes(info))
+os._exit(0)'"
+
 test_moved_offset() {
 	local view
 	[ -e /sys/kernel/tracing ] || skip 'a kernel without tracefs'
@@ -232,6 +239,12 @@ set_offset(0)" "$2"'
 from ioctls import *
 set_offset(4096)' $other"
 	report '"traces" in good'
+	# Also of processes that are gone before they can be asked which device they meant.
+	examined 0 "for i in {1..10}; do $at_once $other; done"
+	report '"settings" not in faults'
+	image
+	examined 6 "for i in {1..10}; do $at_once \"\$2\"; done"
+	report '"settings" in faults'
 }
 
 test_second_loop_devices() {

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <unistd.h>
@@ -19,6 +20,7 @@
 void showing_start(struct showing *s)
 {
 	*s = (struct showing){.mount = -1, .replayed = -1};
+	s->opens = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		s->shown[i].view = VIEW_CLOSED;
 		s->shown[i].loop = LOOP_NONE;
@@ -29,9 +31,10 @@ void showing_start(struct showing *s)
 void showing_listen(struct showing *s, struct report *report)
 {
 	BUFFER who = {0};
+	unsigned unknown;
 	traces_wait(&s->traces, report);
 	/* What happened before there was a device of ours is no matter. */
-	traces_look(&s->traces, NULL, 0, &who);
+	traces_look(&s->traces, NULL, 0, &who, &unknown);
 }
 
 int showing_add(struct showing *s, unsigned which, struct evidence *evidence,
@@ -45,6 +48,12 @@ int showing_add(struct showing *s, unsigned which, struct evidence *evidence,
 	if (r == 0)
 		r = loop_attach(&w->loop, w->view.fd, path_base(evidence->file.name),
 			!w->is_copy);
+	/* Where that cannot be watched, every request is one for our device. */
+	if (r == 0 && s->opens >= 0 &&
+		inotify_add_watch(s->opens, w->loop.path, IN_OPEN) < 0) {
+		close(s->opens);
+		s->opens = -1;
+	}
 	if (r < 0 || w->is_copy)
 		return r;
 	struct examined_file *record = evidence->record;
@@ -61,6 +70,16 @@ static struct place loop_place(const struct shown *w)
 	return (struct place){.area = w->loop.path};
 }
 
+/* Whether somebody opened a loop device of ours since the last time. */
+static bool was_opened(const struct showing *s)
+{
+	struct inotify_event events[64];
+	bool opened = s->opens < 0;
+	while (s->opens >= 0 && read(s->opens, events, sizeof events) > 0)
+		opened = true;
+	return opened;
+}
+
 static int self_check(struct showing *s, struct report *report)
 {
 	struct shown *w = &s->shown[SHOWN_IMAGE];
@@ -73,6 +92,7 @@ static int self_check(struct showing *s, struct report *report)
 		return error_set(STATUS_UNCHECKED, EIO,
 			"%s: the self-check failed: %s; nothing was run", w->loop.path,
 			buffer_text(&holes));
+	was_opened(s); /* by ourselves */
 	loop_count_from_here(&w->loop);
 	traces_count_writes(&s->traces, loop_number(&w->loop));
 	report_good(report, "self-check", &place,
@@ -119,23 +139,49 @@ static void watch_view(struct shown *w, struct report *report)
 		w->evidence->record->first.block_size);
 }
 
+/*
+ * Requests of processes that were gone at once: for our devices if somebody opened one of
+ * them meanwhile, and else most likely for others.
+ */
+static void watch_unknown(struct showing *s, const struct place *place, unsigned unknown,
+	struct report *report)
+{
+	s->opened = was_opened(s) || s->opened;
+	if (unknown == 0)
+		return;
+	if (s->opened && !s->told_settings) {
+		s->told_settings = true;
+		report_fault(report, STATUS_CHANGED, "settings", place,
+			"was opened by somebody, and a process that was gone at once "
+			"asked for other settings of a loop device");
+	} else if (!s->opened && !s->told_unknown) {
+		s->told_unknown = true;
+		report_uncovered(report, "settings", place,
+			"a process that was gone at once asked for other settings of a "
+			"loop device; by its own name nobody opened this one");
+	}
+}
+
 /* Settings of our loop devices that somebody wanted changed, undone or not. */
 static void watch_settings(struct showing *s, struct report *report)
 {
 	dev_t devices[N_SHOWN];
 	size_t n = 0;
+	unsigned unknown;
 	BUFFER who = {0};
 	const struct place place = loop_place(&s->shown[SHOWN_IMAGE]);
 	for (size_t i = 0; i < N_SHOWN; i++)
 		if (s->shown[i].loop.fd >= 0)
 			devices[n++] = loop_number(&s->shown[i].loop);
-	if (!traces_look(&s->traces, devices, n, &who) || s->told_settings || n == 0)
+	unsigned ours = traces_look(&s->traces, devices, n, &who, &unknown);
+	if (n == 0)
 		return;
-	s->told_settings = true;
-	report_fault(report, STATUS_CHANGED, "settings", &place,
-		"somebody asked for other settings of it, or of a loop device "
-		"that cannot be named any more: %s",
-		buffer_text(&who));
+	if (ours && !s->told_settings) {
+		s->told_settings = true;
+		report_fault(report, STATUS_CHANGED, "settings", &place,
+			"somebody asked for other settings of it: %s", buffer_text(&who));
+	}
+	watch_unknown(s, &place, unknown, report);
 }
 
 void showing_watch(struct showing *s, struct report *report)
@@ -269,6 +315,9 @@ void showing_end(struct showing *s)
 void showing_free(struct showing *s)
 {
 	traces_close(&s->traces);
+	if (s->opens >= 0)
+		close(s->opens);
+	s->opens = -1;
 }
 
 void showing_check_ended(struct showing *s, struct report *report)

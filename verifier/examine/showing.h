@@ -32,7 +32,9 @@ struct showing {
 	struct shown shown[N_SHOWN];
 	int mount, replayed; /* detached mounts; -1: there is none */
 	struct traces traces;
-	bool told_settings;
+	int opens;   /* tells who opens our loop devices; -1: cannot be told */
+	bool opened; /* somebody did, after the self-check */
+	bool told_settings, told_unknown;
 };
 
 /* Nothing is shown yet; what others do to loop devices is soon listened to. */

@@ -206,26 +206,30 @@ static void command_name(uint32_t pid, char name[32])
 	name[strcspn(name, "\n")] = 0;
 }
 
-/* Whether the call was about one of DEVICES, or nobody can say any more. */
-static bool is_ours(const struct sample *s, const dev_t *devices, size_t n_devices,
-	struct buffer *who)
+/* What was asked for since the last look. */
+struct requests {
+	unsigned ours, unknown;
+	struct buffer *who;
+};
+
+/* Whether the call was about one of DEVICES, if its process can still be asked. */
+static void count_request(struct requests *r, const struct sample *s,
+	const dev_t *devices, size_t n_devices)
 {
 	char path[64], name[32];
 	struct stat st;
 	snprintf(path, sizeof path, "/proc/%u/fd/%u", s->pid, get_le32(s->raw + RAW_FD));
 	if (stat(path, &st) < 0) {
-		buffer_printf(
-			who, "%sa process that was gone at once", who->size ? ", " : "");
-		return true;
+		r->unknown++;
+		return;
 	}
 	for (size_t i = 0; i < n_devices; i++)
 		if (S_ISBLK(st.st_mode) && st.st_rdev == devices[i]) {
 			command_name(s->pid, name);
-			buffer_printf(who, "%sprocess %u (%s)", who->size ? ", " : "",
-				s->pid, name);
-			return true;
+			buffer_printf(r->who, "%sprocess %u (%s)",
+				r->who->size ? ", " : "", s->pid, name);
+			r->ours++;
 		}
-	return false;
 }
 
 /* SIZE bytes at POSITION of the ring, which may wrap around. */
@@ -237,10 +241,9 @@ static void copy_out(
 		((uint8_t *)out)[i] = data[(position + i) & (ring->data_size - 1)];
 }
 
-static unsigned drain(struct trace_ring *ring, const dev_t *devices, size_t n_devices,
-	struct buffer *who)
+static void drain(struct requests *r, struct trace_ring *ring, const dev_t *devices,
+	size_t n_devices)
 {
-	unsigned found = 0;
 	uint64_t head = __atomic_load_n(&ring->head->data_head, __ATOMIC_ACQUIRE);
 	uint64_t tail = ring->head->data_tail;
 	while (tail < head) {
@@ -252,24 +255,24 @@ static unsigned drain(struct trace_ring *ring, const dev_t *devices, size_t n_de
 		copy_out(ring, tail, &s, size);
 		tail += s.header.size;
 		if (s.header.type == PERF_RECORD_LOST) {
-			buffer_printf(who, "%sso many that some were lost",
-				who->size ? ", " : "");
-			found++;
+			buffer_printf(r->who, "%sso many that some were lost",
+				r->who->size ? ", " : "");
+			r->ours++;
 		} else if (s.header.type == PERF_RECORD_SAMPLE) {
-			found += is_ours(&s, devices, n_devices, who);
+			count_request(r, &s, devices, n_devices);
 		}
 	}
 	__atomic_store_n(&ring->head->data_tail, head, __ATOMIC_RELEASE);
-	return found;
 }
 
-unsigned traces_look(
-	struct traces *t, const dev_t *devices, size_t n_devices, struct buffer *who)
+unsigned traces_look(struct traces *t, const dev_t *devices, size_t n_devices,
+	struct buffer *who, unsigned *unknown)
 {
-	unsigned found = 0;
+	struct requests r = {.who = who};
 	for (size_t i = 0; i < t->n_rings; i++)
-		found += drain(&t->rings[i], devices, n_devices, who);
-	return found;
+		drain(&r, &t->rings[i], devices, n_devices);
+	*unknown = r.unknown;
+	return r.ours;
 }
 
 bool traces_counts(const struct traces *t)

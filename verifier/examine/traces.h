@@ -35,11 +35,11 @@ void traces_count_writes(struct traces *t, dev_t device);
 
 /*
  * Looks at what happened since the last time. Returns how often one of the devices was
- * meant, or a process that is gone and cannot be asked: then, in words, by whom, is
- * appended to WHO.
+ * meant; by whom is appended to WHO, in words. UNKNOWN is how often nobody can say which
+ * loop device was: the process was gone before it could be asked.
  */
-unsigned traces_look(
-	struct traces *t, const dev_t *devices, size_t n_devices, struct buffer *who);
+unsigned traces_look(struct traces *t, const dev_t *devices, size_t n_devices,
+	struct buffer *who, unsigned *unknown);
 
 /* Whether requests to write are counted on all processors, and how many there were. */
 bool traces_counts(const struct traces *t);
