@@ -164,7 +164,7 @@ check-run: all units $(HELPERS) $(GUESTS)
 units: $(UNIT)
 
 check-long: ## as check, with every stress at its full count
-	$(Q)CAIRN_LONG=1 $(MAKE) --no-print-directory check
+	$(Q)CAIRN_LONG=1 AFL_SECONDS=$${AFL_SECONDS:-120} $(MAKE) --no-print-directory check
 
 # ---- who changes evidence: the tables of docs/forensics.md -----------------------------
 evidence: setup-build setup-check all ## compare ways to look into an image: who changes it, who notices
@@ -190,12 +190,18 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/.config
 
 # tests/fuzz/fuzz_X.c starts from tests/fuzz/corpus/X/ and tests/fuzz/X.dict, if they exist.
 
-fuzz: setup-build setup-fuzz ## run each fuzzer for FUZZ_SECONDS=30
+# AFL++ runs those of blobfs too, for AFL_SECONDS=8.
+AFL_FUZZERS := $(addprefix $(BUILD)/afl/tests/fuzz/,fuzz_blobfs fuzz_blobfs_check)
+
+fuzz: setup-build setup-fuzz $(BUILD)/tests/helpers/bad-blobfs ## run each fuzzer for FUZZ_SECONDS=30
+	$(Q)AFL_QUIET=1 $(MAKE) --no-print-directory BUILD=$(BUILD)/afl CC=afl-clang-fast \
+		WERROR= LAYERS='core blobfs' SANITIZE=address CFLAGS='-O1 -g' $(AFL_FUZZERS)
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang-14 WERROR= \
-		SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' fuzz-run
+		SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' \
+		AFL_FUZZERS='$(AFL_FUZZERS)' fuzz-run
 
 fuzz-run: $(FUZZERS)
-	$(Q)tests/fuzz/run $(FUZZERS)
+	$(Q)tests/fuzz/run $(FUZZERS) $(AFL_FUZZERS)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	$(Q)mkdir -p $(@D)

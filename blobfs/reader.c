@@ -102,6 +102,7 @@ static int choose_super(struct blobfs *fs)
 	}
 	if (chosen == 2)
 		return fail(fs, 0, error);
+	fs->bad_offset = chosen * BLOBFS_SUPER_B;
 	/* The second one was read last. */
 	return chosen == 1 ? 0 : read_sealed(fs, 0, BLOBFS_MAGIC);
 }

@@ -1,65 +1,14 @@
 /* SPDX-License-Identifier: MIT */
-/*
- * An image of any bytes: opened, every entry of its index looked up and read. The input's
- * first byte says whether to repair the seals, so that the fuzzer gets behind them.
- */
+/* An image of any bytes: opened, every entry of its index looked up and read. */
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "blobfs/reader.h"
-#include "core/hash.h"
+#include "tests/fuzz/blobfs_input.h"
 
-#define SIZE  (BLOBFS_MIN_END + 15 * BLOBFS_BLOCK)
 #define SLOTS 3
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static uint8_t *image;
-
-static int sha256(
-	void *context, const uint8_t *data, size_t size, size_t count, uint8_t *digests)
-{
-	(void)context;
-	for (size_t i = 0; i < count; i++) {
-		struct span s = span_of(data + i * size, size);
-		if (hash_parts(HASH_SHA256, &s, 1, digests + i * BLOBFS_DIGEST_SIZE) < 0)
-			return -1;
-	}
-	return 0;
-}
-
-static int read_image(void *context, uint64_t offset, uint8_t *data, size_t size)
-{
-	(void)context;
-	memcpy(data, image + offset, size);
-	return 0;
-}
-
-static void seal(uint64_t offset)
-{
-	sha256(NULL, image + offset, BLOBFS_SEAL, 1, image + offset + BLOBFS_SEAL);
-}
-
-/* Block 0 of the input is superblock A, block 1 superblock B, the rest what follows B. */
-static void lay_out(const uint8_t *data, size_t size, uint8_t repair)
-{
-	memset(image, 0, BLOBFS_BLOCK);
-	memset(image + BLOBFS_SUPER_B, 0, SIZE - BLOBFS_SUPER_B);
-	for (uint64_t i = 0; size > 0; i++) {
-		size_t n = size < BLOBFS_BLOCK ? size : BLOBFS_BLOCK;
-		uint64_t at = i == 0 ? 0 : BLOBFS_SUPER_B + (i - 1) * BLOBFS_BLOCK;
-		if (at + n > SIZE)
-			break;
-		memcpy(image + at, data, n);
-		data += n;
-		size -= n;
-		if (repair & 1 && i < 2)
-			seal(at);
-		if (repair & 2 && i >= 2 && !memcmp(image + at, BLOBFS_INDEX_MAGIC, 8))
-			seal(at);
-	}
-}
 
 static void read_blob(struct blobfs *fs, const struct blobfs_entry *entry)
 {
@@ -86,11 +35,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static struct blobfs fs;
 	static struct blobfs_slot slots[SLOTS];
 	struct blobfs_platform platform = {NULL, SIZE, read_image, sha256};
-	if (!image && !(image = calloc(1, SIZE)))
-		abort();
-	if (size < 1)
+	if (!lay_out(data, size))
 		return 0;
-	lay_out(data + 1, size - 1, data[0]);
 	if (blobfs_open(&fs, &platform, slots, SLOTS) != 0)
 		return 0;
 	for (uint32_t i = 0; i < fs.n_runs; i++)

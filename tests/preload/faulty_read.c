@@ -4,7 +4,8 @@
  * component (or FAULT_INODE its number), FAULT_FROM the offset from which on (up to
  * FAULT_TO, if set); FAULT says how: eio      the read fails; shrink   the file is cut
  * off there before the first such read; write    a byte at the beginning is written to,
- * then; slow     every read takes 20 ms, or FAULT_USEC.
+ * then; slow     every read takes 20 ms, or FAULT_USEC; short    it gives at most 1000
+ * bytes.
  */
 #include <dlfcn.h>
 #include <errno.h>
@@ -65,6 +66,8 @@ ssize_t pread64(int fd, void *data, size_t size, off_t offset)
 		}
 		if (!strcmp(fault, "slow"))
 			usleep(usec ? (useconds_t)atoi(usec) : 20000);
+		if (!strcmp(fault, "short") && size > 1000)
+			size = 1000;
 		once(fault, path, from);
 	}
 	return real(fd, data, size, offset);

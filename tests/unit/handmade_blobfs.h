@@ -18,6 +18,7 @@
 struct handmade {
 	uint8_t *image;
 	uint64_t end;
+	uint64_t device_size; /* as superblocks say it */
 	uint64_t generation;
 	unsigned n_entries;
 	struct blobfs_disk_entry entries[256];
@@ -45,7 +46,7 @@ static int handmade_read(void *context, uint64_t offset, uint8_t *data, size_t s
 	return 0;
 }
 
-static struct blobfs_platform handmade_platform(struct handmade *h)
+static inline struct blobfs_platform handmade_platform(struct handmade *h)
 {
 	return (struct blobfs_platform){h, HANDMADE_SIZE, handmade_read, handmade_hash};
 }
@@ -162,7 +163,7 @@ static struct blobfs_super *handmade_super(
 	s->hash_algorithm = BLOBFS_HASH_SHA256;
 	put_le16(s->n_runs, (uint16_t)n_runs);
 	put_le64(s->generation, h->generation);
-	put_le64(s->device_size, HANDMADE_SIZE);
+	put_le64(s->device_size, h->device_size);
 	put_le64(s->used_end, h->end);
 	for (unsigned i = 0; i < n_runs; i++) {
 		put_le64(s->runs[i].offset, runs[i].offset);
@@ -173,7 +174,7 @@ static struct blobfs_super *handmade_super(
 }
 
 /* All entries so far in one run, and a superblock over it. */
-static struct blobfs_super *handmade_finish(struct handmade *h)
+static inline struct blobfs_super *handmade_finish(struct handmade *h)
 {
 	struct blobfs_run run = handmade_run(h, h->entries, h->n_entries, 63);
 	return handmade_super(h, &run, 1);
@@ -184,6 +185,7 @@ static void handmade_start(struct handmade *h)
 	memset(h, 0, sizeof *h);
 	h->image = calloc(1, HANDMADE_SIZE);
 	h->end = BLOBFS_MIN_END;
+	h->device_size = HANDMADE_SIZE;
 	if (!h->image)
 		abort();
 }

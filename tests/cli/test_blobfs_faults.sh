@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: MIT
+# Images that are each wrong in one way, from tests/helpers/bad-blobfs, beside one that is
+# good: fsck.blobfs says what it is, and a reader is given the true bytes or an error.
+. "$(dirname "$0")/../lib.sh"
+PATH=$CAIRN_BUILD:$PATH
+
+# Name (should-fail-...), status and sentence of fsck.blobfs, status and sentence of a
+# read of a blob that the fault is about.
+faults() {
+	cat <<-'END'
+		overlapping-extents|5|^blob [0-9a-f]{64}: overlaps something else$|0|
+		offset-2-63|5|^blob 42f0c9[0-9a-f]*: its entry makes no sense$|5|offset 9223372036854775808: malformed
+		tree-at-2-63|5|^blob 42f0c9[0-9a-f]*: its entry makes no sense$|5|malformed
+		size-2-63|5|^blob 42f0c9[0-9a-f]*: its entry makes no sense$|5|malformed
+		tail-across-blocks|5|^blob 42f0c9[0-9a-f]*: its entry makes no sense$|5|malformed
+		wrong-depth|3|^blob 42f0c9[0-9a-f]*: image offset 1052672: bad size or tree$|3|not what its hash says
+		wrong-size|3|^blob 42f0c9[0-9a-f]*: image offset 1064960: bad size or tree$|3|not what its hash says
+		swapped-digest|3|^blob 42f0c9[0-9a-f]*: image offset 1081344: bad size or tree$|3|not what its hash says
+		lent-tree|3|^blob 42f0c9[0-9a-f]*: image offset 1081344: bad size or tree$|3|not what its hash says
+		lent-data|3|^blob 42f0c9[0-9a-f]*: offset 0 .image offset 1069056.: bad block$|3|offset 1069056: the block is not
+		damaged-tail|3|^blob 42f0c9[0-9a-f]*: offset 8192 .image offset 1060864.: bad block$|3|offset 1060864: the block is not
+		digest-collision|5|: offset 1089536: index page is not sorted$|0|
+		unsorted-page|5|: offset 1089536: index page is not sorted$|1|has no such blob
+		overlapping-pages|5|: offset 1089536: index page is not sorted$|0|
+		count-overflow|5|: offset 1089536: malformed blobfs structure$|5|offset 1089536: malformed
+		broken-seal|3|: offset 1089536: the block is not what its hash says$|3|not what its hash says
+		run-overflow|5|: offset 0: malformed blobfs structure$|5|malformed
+		too-many-runs|5|: offset 0: malformed blobfs structure$|5|malformed
+		stale-superblock|3|: offset 1093632: the block is not what its hash says$|3|not what its hash says
+		later-version|5|: offset 0: a version or feature of blobfs not known here$|5|version or feature
+		unknown-feature|5|: offset 0: a version or feature of blobfs not known here$|5|version or feature
+		other-block-size|5|: offset 0: a version or feature of blobfs not known here$|5|version or feature
+		short-header|5|: offset 0: malformed blobfs structure$|5|malformed
+		used-end-overflow|5|: offset 0: malformed blobfs structure$|5|malformed
+		missing-refs|5|^the refs blob is missing$|0|
+		free-in-use|5|^offset 1052672: is in use and in the free list$|0|
+		device-shrank|5|: offset 0: malformed blobfs structure$|5|malformed
+	END
+}
+
+# The blob that most faults are about; f(i) = (i % 11 + i % 439 + i % 1103) & 0xff.
+make_images() {
+	expect 0 "$CAIRN_BUILD/tests/helpers/bad-blobfs" .
+	cp "$T/out" names
+	python3 -c 'import sys; sys.stdout.buffer.write(
+		bytes((i % 11 + i % 439 + i % 1103) & 255 for i in range(9192)))' >truth
+	digest=$(awk '$1 == "untouched" { print $2 }' names)
+	[ "$digest" = "$(fsverity digest --compact truth | sed 's/^/sha256:/')" ]
+}
+
+untouched_is_good() {
+	expect 0 "$@" fsck.blobfs untouched.img
+	[ ! -s "$T/out" ]
+	grep -q ' 3 blobs .* good$' "$T/err"
+	expect 0 "$@" cairn blob get untouched.img "$digest"
+	cmp "$T/out" truth
+}
+
+test_each_fault_is_named() {
+	make_images
+	untouched_is_good
+	local name status sentence read_status read_sentence n=0
+	while IFS='|' read -r name status sentence read_status read_sentence; do
+		echo "$name"
+		expect "$status" timeout 20 fsck.blobfs should-fail-$name.img
+		grep -v ' blobs with .* NOT GOOD$' "$T/err" >said || true
+		cat "$T/out" >>said
+		grep -Eq "$sentence" said || fail "no '$sentence' in $(cat said)"
+		# Two blobs that have to do with one fault are two findings.
+		[ "$(wc -l <said)" -le 2 ]
+		digest=$(awk -v n="should-fail-$name" '$1 == n { print $2 }' names)
+		if [ "$read_status" = 0 ]; then
+			expect 0 timeout 20 cairn blob get "should-fail-$name.img" "$digest"
+			cmp "$T/out" truth
+		else
+			refused "$read_status" "$read_sentence" \
+				timeout 20 cairn blob get -o got "should-fail-$name.img" "$digest"
+			[ ! -e got ]
+		fi
+		n=$((n + 1))
+	done < <(faults)
+	# None is left out, here or there.
+	[ "$n" = "$(find . -name 'should-fail-*.img' | wc -l)" ]
+	[ "$n" -ge 25 ]
+}
+
+# with_fault FAULT FROM COMMAND... : reads of the image at FROM go wrong, FROM-TO
+with_fault() {
+	local fault=$1 from=$2
+	shift 2
+	env LD_PRELOAD="$T/faulty_read.so" FAULT="$fault" FAULT_FILE=untouched.img \
+		FAULT_FROM="${from%-*}" FAULT_TO="${from#*-}" timeout 20 "$@"
+}
+
+test_devices_that_fail() {
+	make_images
+	gcc -shared -fPIC -D_GNU_SOURCE -o faulty_read.so "$CAIRN_TOP/tests/preload/faulty_read.c" -ldl
+	untouched_is_good with_fault none 0-9999999
+	# Short reads are no failure, they go on.
+	untouched_is_good with_fault short 0-9999999
+	# The data's second block, then everything cannot be read.
+	expect 3 with_fault eio 1056768-1060864 fsck.blobfs untouched.img
+	grep -q 'cannot be read' "$T/out"
+	refused 1 'Input/output error' with_fault eio 1056768-1060864 cairn blob get -o got untouched.img "$digest"
+	refused 1 'Input/output error' with_fault eio 0-9999999 fsck.blobfs untouched.img
+	refused 1 'Input/output error' with_fault eio 0-9999999 cairn blob get -o got untouched.img "$digest"
+	# The device is cut off while it is open, and before.
+	cp untouched.img whole
+	expect 5 with_fault shrink 1056768-9999999 fsck.blobfs untouched.img
+	cp whole untouched.img
+	refused 5 'ends at offset' with_fault shrink 1056768-9999999 cairn blob get -o got untouched.img "$digest"
+	cp whole untouched.img
+	truncate -s -4096 untouched.img
+	refused 5 'malformed' fsck.blobfs untouched.img
+	refused 5 'malformed' cairn blob get -o got untouched.img "$digest"
+	[ ! -e got ]
+	cp whole untouched.img
+	untouched_is_good
+}
+
+run_tests "$@"
