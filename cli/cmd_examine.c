@@ -36,6 +36,10 @@ enum {
 	OPT_SUID,
 	OPT_DEV,
 	OPT_REPORT,
+	OPT_CASE,
+	OPT_EVIDENCE,
+	OPT_EXAMINER,
+	OPT_NOTES,
 	OPT_JSON,
 	OPT_QUIET
 };
@@ -55,6 +59,10 @@ static const struct option long_options[] = {
 	{"suid", no_argument, NULL, OPT_SUID},
 	{"dev", no_argument, NULL, OPT_DEV},
 	{"report", required_argument, NULL, OPT_REPORT},
+	{"case", required_argument, NULL, OPT_CASE},
+	{"evidence", required_argument, NULL, OPT_EVIDENCE},
+	{"examiner", required_argument, NULL, OPT_EXAMINER},
+	{"notes", required_argument, NULL, OPT_NOTES},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
 	{NULL, 0, NULL, 0},
@@ -83,6 +91,24 @@ static int take_flag(struct options *o, int option, char **argv)
 	return argument_unknown(option, argv);
 }
 
+static int take_text(struct options *o, int option, char **argv)
+{
+	struct custody *c = &o->examine.custody;
+	const struct {
+		int option;
+		const char **text;
+	} texts[] = {{OPT_CASE, &c->case_number}, {OPT_EVIDENCE, &c->evidence},
+		{OPT_EXAMINER, &c->examiner}, {OPT_NOTES, &c->notes},
+		{OPT_TYPE, &o->examine.type}, {OPT_JOURNAL, &o->examine.journal},
+		{OPT_DIR, &o->examine.dir}, {OPT_REPORT, &o->report}};
+	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
+		if (texts[i].option == option) {
+			*texts[i].text = optarg;
+			return 0;
+		}
+	return take_flag(o, option, argv);
+}
+
 static int take_option(struct options *o, int option, char **argv)
 {
 	uint64_t value = 0;
@@ -100,20 +126,8 @@ static int take_option(struct options *o, int option, char **argv)
 		r = argument_number("--seal-limit", optarg, 0, 1 << 20, &value);
 		o->examine.seal_limit = value << 20;
 		return r;
-	case OPT_TYPE:
-		o->examine.type = optarg;
-		return 0;
-	case OPT_JOURNAL:
-		o->examine.journal = optarg;
-		return 0;
-	case OPT_DIR:
-		o->examine.dir = optarg;
-		return 0;
-	case OPT_REPORT:
-		o->report = optarg;
-		return 0;
 	default:
-		return take_flag(o, option, argv);
+		return take_text(o, option, argv);
 	}
 }
 
@@ -142,6 +156,7 @@ static int parse(struct options *o, int argc, char **argv)
 	if (optind >= argc)
 		return error_usage("examine: needs one IMAGE; see cairn help examine");
 	o->examine.image = argv[optind++];
+	o->examine.invocation = (const char *const *)argv;
 	if (optind < argc && strcmp(argv[optind], "--") != 0)
 		return error_usage("examine: a COMMAND comes after --");
 	if (optind < argc)
@@ -256,6 +271,8 @@ const struct verb verb_examine = {
 		"  --piece-size MIB   a SHA-256 of each piece of so many MiB as well\n"
 		"  --no-hash-before   leave out the first hash (huge evidence)\n"
 		"  --report DIR       write report.json and report.txt there\n"
+		"  --case ID --evidence ID --examiner NAME --notes TEXT\n"
+		"                     what the report shall say about them\n"
 		"  --json             the report as JSON on standard output\n"
 		"                     (COMMAND's goes to standard error)\n"
 		"  --quiet            only the exit status, and a line if it is not 0\n"

@@ -15,6 +15,7 @@ void examination_free(struct examination *e)
 		free(e->files[i].first.pieces);
 		free(e->files[i].last.pieces);
 	}
+	free(e->areas);
 	free(e->mount_options);
 	free(e->replay_options);
 	report_free(&e->report);
@@ -30,16 +31,38 @@ const char *view_name(enum view_kind kind)
 	return names[kind];
 }
 
-#define TIME_TEXT 40
+const char *area_describe(const char *type)
+{
+	static const char *const words[][2] = {{"", "nothing that is known"},
+		{"ambiguous", "signs of several file systems"},
+		{"BitLocker", "BitLocker, encrypted"}, {"crypto_LUKS", "LUKS, encrypted"},
+		{"LVM2_member", "a physical volume of LVM"},
+		{"LVM1_member", "a physical volume of LVM"},
+		{"linux_raid_member", "a member of a RAID array (md)"},
+		{"DM_verity_hash", "a hash tree of dm-verity"},
+		{"jbd", "the journal of another file system"},
+		{"ewf", "an EWF container (E01)"}, {"qcow2", "a QEMU disk (qcow2)"},
+		{"vmdk", "a VMware disk (VMDK)"}, {"vhdx", "a Hyper-V disk (VHDX)"},
+		{"vfat", "a FAT file system"}, {"ntfs", "an NTFS file system"},
+		{"swap", "swap space"}, {"zfs_member", "a member of a ZFS pool"}};
+	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
+		if (strcmp(words[i][0], type) == 0)
+			return words[i][1];
+	return type;
+}
 
-/* RFC 3339, UTC, nanoseconds. */
-static const char *time_text(struct timespec t, char text[TIME_TEXT])
+bool area_was_shown(const struct examination *e, const struct examined_area *area)
+{
+	return e->mount_options && area->number == e->partition;
+}
+
+const char *examination_time(struct timespec t, char text[EXAMINATION_TIME])
 {
 	struct tm tm;
 	char seconds[24];
 	gmtime_r(&t.tv_sec, &tm);
 	strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(text, TIME_TEXT, "%s.%09ldZ", seconds, t.tv_nsec);
+	snprintf(text, EXAMINATION_TIME, "%s.%09ldZ", seconds, t.tv_nsec);
 	return text;
 }
 
@@ -48,7 +71,7 @@ static const char *time_text(struct timespec t, char text[TIME_TEXT])
 
 static json_object *state_json(const struct file_state *s)
 {
-	char text[TIME_TEXT];
+	char text[EXAMINATION_TIME];
 	json_object *o = json_object_new_object();
 	snprintf(text, sizeof text, "%u:%u", major(s->device), minor(s->device));
 	json_add_text(o, "device", text);
@@ -60,9 +83,9 @@ static json_object *state_json(const struct file_state *s)
 	json_add_number(o, "uid", s->uid);
 	json_add_number(o, "gid", s->gid);
 	json_add_number(o, "links", s->n_links);
-	json_add_text(o, "atime", time_text(s->atime, text));
-	json_add_text(o, "mtime", time_text(s->mtime, text));
-	json_add_text(o, "ctime", time_text(s->ctime, text));
+	json_add_text(o, "atime", examination_time(s->atime, text));
+	json_add_text(o, "mtime", examination_time(s->mtime, text));
+	json_add_text(o, "ctime", examination_time(s->ctime, text));
 	return o;
 }
 
@@ -122,13 +145,77 @@ static json_object *file_json(const struct examined_file *f)
 	return o;
 }
 
+static void add_given(json_object *o, const char *key, const char *text)
+{
+	if (text)
+		json_add_bytes(o, key, span_of(text, strlen(text)));
+	else
+		json_add_text(o, key, NULL);
+}
+
+static json_object *custody_json(const struct custody *c)
+{
+	json_object *o = json_object_new_object();
+	add_given(o, "case", c->case_number);
+	add_given(o, "evidence", c->evidence);
+	add_given(o, "examiner", c->examiner);
+	add_given(o, "notes", c->notes);
+	return o;
+}
+
+/* A word of a command line, with U+FFFD for what is not UTF-8. */
+static void append_word(json_object *list, const char *word)
+{
+	json_object *holder = json_object_new_object(), *text = NULL;
+	json_add_bytes(holder, "word", span_of(word, strlen(word)));
+	json_object_object_get_ex(holder, "word", &text);
+	json_append(list, json_object_get(text));
+	json_object_put(holder);
+}
+
+static json_object *words_json(const char *first, const char *const *argv)
+{
+	json_object *list = json_object_new_array();
+	if (first)
+		append_word(list, first);
+	for (size_t i = 0; argv && argv[i]; i++)
+		append_word(list, argv[i]);
+	return list;
+}
+
+static json_object *environment_json(const struct examination *e)
+{
+	json_object *o = json_object_new_object();
+	json_add_text(o, "system", e->kernel.sysname);
+	json_add_text(o, "release", e->kernel.release);
+	json_add_text(o, "version", e->kernel.version);
+	json_add_text(o, "machine", e->kernel.machine);
+	json_add_text(o, "host", e->kernel.nodename);
+	json_add_number(o, "uid", e->uid);
+	json_add(o, "commandLine", words_json("cairn", e->invocation));
+	return o;
+}
+
+static json_object *areas_json(const struct examination *e)
+{
+	json_object *list = json_object_new_array();
+	for (size_t i = 0; i < e->n_areas; i++) {
+		const struct examined_area *a = &e->areas[i];
+		json_object *o = json_object_new_object();
+		json_add_number(o, "partition", a->number);
+		json_add_number(o, "offset", a->offset);
+		json_add_number(o, "size", a->size);
+		json_add_text(o, "type", a->type[0] ? a->type : NULL);
+		json_add_bool(o, "shown", area_was_shown(e, a));
+		json_append(list, o);
+	}
+	return list;
+}
+
 static json_object *command_json(const struct examination *e)
 {
 	json_object *o = json_object_new_object();
-	json_object *argv = json_object_new_array();
-	for (size_t i = 0; e->argv && e->argv[i]; i++)
-		json_append(argv, json_object_new_string(e->argv[i]));
-	json_add(o, "argv", argv);
+	json_add(o, "argv", words_json(NULL, e->argv));
 	json_add_bool(o, "ran", e->ran);
 	if (e->ran)
 		json_add_number(o, "status", (uint64_t)e->command_status);
@@ -137,10 +224,12 @@ static json_object *command_json(const struct examination *e)
 
 void examination_json(const struct examination *e, json_object *document)
 {
-	char text[TIME_TEXT];
+	char text[EXAMINATION_TIME];
 	json_object *files = json_object_new_array();
-	json_add_text(document, "start", time_text(e->start, text));
-	json_add_text(document, "end", time_text(e->end, text));
+	json_add(document, "custody", custody_json(&e->custody));
+	json_add(document, "environment", environment_json(e));
+	json_add_text(document, "start", examination_time(e->start, text));
+	json_add_text(document, "end", examination_time(e->end, text));
 	json_add_number(document, "setupMicroseconds", e->setup_us);
 	json_add_number(document, "teardownMicroseconds", e->teardown_us);
 	json_add_number(document, "partition", e->partition);
@@ -154,6 +243,7 @@ void examination_json(const struct examination *e, json_object *document)
 		if (e->files[i].path)
 			json_append(files, file_json(&e->files[i]));
 	json_add(document, "files", files);
+	json_add(document, "areas", areas_json(e));
 	report_json(&e->report, document);
 }
 
@@ -186,7 +276,7 @@ static int digests_text(
 
 static int file_text(struct buffer *text, const struct examined_file *f)
 {
-	char time[TIME_TEXT];
+	char time[EXAMINATION_TIME];
 	BUFFER path = {0};
 	int r = buffer_printf(&path, "%s", f->path);
 	if (r < 0)
@@ -197,10 +287,10 @@ static int file_text(struct buffer *text, const struct examined_file *f)
 		(uintmax_t)f->before.inode, f->backing_type[0] ? f->backing_type : "?");
 	if (r == 0)
 		r = buffer_printf(text, "  %-16s %s\n", "modified",
-			time_text(f->before.mtime, time));
+			examination_time(f->before.mtime, time));
 	if (r == 0)
 		r = buffer_printf(text, "  %-16s %s\n", "changed",
-			time_text(f->before.ctime, time));
+			examination_time(f->before.ctime, time));
 	if (r == 0 && f->view != VIEW_NONE)
 		r = buffer_printf(text, "  %-16s %ju bytes from offset %ju, by %s, %s\n",
 			"shown", (uintmax_t)f->size, (uintmax_t)f->offset,
@@ -210,17 +300,67 @@ static int file_text(struct buffer *text, const struct examined_file *f)
 	return r < 0 ? r : digests_text(text, "after", &f->last);
 }
 
+/* What came from outside, on one line. */
+static int given_text(struct buffer *text, const char *before, const char *given)
+{
+	BUFFER word = {0};
+	int r = buffer_printf(&word, "%s", given);
+	if (r < 0)
+		return r;
+	error_defuse((char *)word.data);
+	return buffer_printf(text, "%s%s", before, buffer_text(&word));
+}
+
+static int words_text(struct buffer *text, const char *const *argv)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && argv && argv[i]; i++)
+		r = given_text(text, " ", argv[i]);
+	return r;
+}
+
+static int custody_text(struct buffer *text, const struct examination *e)
+{
+	const struct custody *c = &e->custody;
+	const char *const fields[][2] = {{"case      ", c->case_number},
+		{"evidence  ", c->evidence}, {"examiner  ", c->examiner},
+		{"notes     ", c->notes}};
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < sizeof fields / sizeof fields[0]; i++) {
+		if (!fields[i][1])
+			continue;
+		r = given_text(text, fields[i][0], fields[i][1]);
+		if (r == 0)
+			r = buffer_printf(text, "\n");
+	}
+	if (r == 0)
+		r = buffer_printf(text,
+			"system    %s %s %s, host %s, user %u\ncalled    cairn",
+			e->kernel.sysname, e->kernel.release, e->kernel.machine,
+			e->kernel.nodename, e->uid);
+	if (r == 0)
+		r = words_text(text, e->invocation);
+	return r < 0 ? r : buffer_printf(text, "\n\n");
+}
+
+static int areas_text(struct buffer *text, const struct examination *e)
+{
+	int r = 0;
+	for (size_t i = 0; r == 0 && i < e->n_areas; i++) {
+		const struct examined_area *a = &e->areas[i];
+		r = buffer_printf(text, "partition %u: %ju bytes from offset %ju, %s%s\n",
+			a->number, (uintmax_t)a->size, (uintmax_t)a->offset,
+			area_describe(a->type),
+			area_was_shown(e, a) ? "" : ", not looked into");
+	}
+	return r;
+}
+
 static int command_text(struct buffer *text, const struct examination *e)
 {
 	int r = buffer_printf(text, "command:");
-	for (size_t i = 0; r == 0 && e->argv && e->argv[i]; i++) {
-		BUFFER word = {0};
-		r = buffer_printf(&word, "%s", e->argv[i]);
-		if (r == 0) {
-			error_defuse((char *)word.data);
-			r = buffer_printf(text, " %s", buffer_text(&word));
-		}
-	}
+	if (r == 0)
+		r = words_text(text, e->argv);
 	if (r == 0 && e->ran)
 		return buffer_printf(text, "\n  %-16s %d\n", "status", e->command_status);
 	return r < 0 ? r : buffer_printf(text, "\n  was not run to its end\n");
@@ -241,12 +381,17 @@ static int findings_text(struct buffer *text, const struct examination *e)
 
 int examination_text(const struct examination *e, struct buffer *text)
 {
-	char start[TIME_TEXT], end[TIME_TEXT];
-	int r = buffer_printf(text, "cairn examine %s\nstart %s\nend   %s\n\n",
-		CAIRN_VERSION, time_text(e->start, start), time_text(e->end, end));
+	char start[EXAMINATION_TIME], end[EXAMINATION_TIME];
+	int r = buffer_printf(text, "cairn examine %s\nstart     %s\nend       %s\n",
+		CAIRN_VERSION, examination_time(e->start, start),
+		examination_time(e->end, end));
+	if (r == 0)
+		r = custody_text(text, e);
 	for (size_t i = 0; i < EXAMINED_FILES && r == 0; i++)
 		if (e->files[i].path)
 			r = file_text(text, &e->files[i]);
+	if (r == 0 && (e->n_areas != 1 || e->areas[0].number))
+		r = areas_text(text, e);
 	if (r == 0)
 		r = buffer_printf(text, "file system: %s%s%s%s%s\n",
 			e->file_system[0] ? e->file_system : "not known",

@@ -2,6 +2,7 @@
 #ifndef CAIRN_VERIFIER_EXAMINATION_H
 #define CAIRN_VERIFIER_EXAMINATION_H
 
+#include <sys/utsname.h>
 #include <time.h>
 
 #include "verifier/report.h"
@@ -58,9 +59,27 @@ struct examined_file {
 	struct file_digests first, last; /* before and after COMMAND */
 };
 
+/* What a case file wants to be told; not owned, NULL where nothing was given. */
+struct custody {
+	const char *case_number, *evidence, *examiner, *notes;
+};
+
+/* Something found in the image: a partition, or all of a file that has none. */
+struct examined_area {
+	uint32_t number;       /* in the partition table; 0: the whole file */
+	uint64_t offset, size; /* bytes, inside the file */
+	char type[32];         /* as blkid names it; "" if it is not known */
+};
+
 #define EXAMINED_FILES 2 /* the image, and its external journal */
 
 struct examination {
+	struct custody custody;
+	const char *const *invocation; /* our command line from the verb on; not owned */
+	struct utsname kernel;         /* and the machine's name; "" each if not known */
+	uint32_t uid;                  /* who ran it */
+	struct examined_area *areas;   /* owned; by their offsets */
+	size_t n_areas;
 	struct examined_file files[EXAMINED_FILES];
 	uint32_t partition;      /* number in the table; 0: the whole file */
 	char file_system[32];    /* "ext4", "crypto_LUKS"...; "" if nothing was found */
@@ -81,6 +100,18 @@ struct examination {
 
 /* May be called twice. */
 void examination_free(struct examination *e);
+
+/* What content of TYPE is, in words: "LUKS, encrypted"; TYPE itself where that will do.
+ */
+const char *area_describe(const char *type);
+
+/* Whether this is the area that COMMAND was shown. */
+bool area_was_shown(const struct examination *e, const struct examined_area *area);
+
+#define EXAMINATION_TIME 40
+
+/* T as RFC 3339 has it, UTC, nanoseconds, into TEXT, which it returns. */
+const char *examination_time(struct timespec t, char text[EXAMINATION_TIME]);
 
 /* "sealed memory", "verifying file"...: how reports name a view. */
 const char *view_name(enum view_kind kind);

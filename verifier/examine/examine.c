@@ -347,6 +347,8 @@ static int open_all(struct run *r)
 		s = evidence_open(&r->evidence[JOURNAL], r->o->journal,
 			&e->files[JOURNAL], r->report);
 	if (s == 0)
+		s = part_survey(&r->evidence[IMAGE].file, e);
+	if (s == 0)
 		s = part_find(
 			&r->evidence[IMAGE].file, r->o->partition, &r->parts[IMAGE]);
 	if (s < 0)
@@ -402,6 +404,38 @@ static void report_limits(struct run *r)
 		"cannot be seen from here");
 }
 
+/* What was found and not looked into, each by its name. */
+static void report_areas(struct run *r)
+{
+	const struct examination *e = r->e;
+	uint64_t covered = 0, end = 0;
+	for (size_t i = 0; i < e->n_areas; i++) {
+		const struct examined_area *a = &e->areas[i];
+		const struct place place = {.area = a->number ? "partition" : "image",
+			.partition = a->number,
+			.offset = a->offset,
+			.size = a->size};
+		uint64_t from = a->offset > end ? a->offset : end;
+		if (a->offset + a->size > from) {
+			end = a->offset + a->size;
+			covered += end - from;
+		}
+		if (!area_was_shown(e, a))
+			report_uncovered(r->report, "areas", &place,
+				"partition %u: %s: not examined%s", a->number,
+				area_describe(a->type),
+				safe_mount_knows(a->type) && e->mount_options
+					? ", another partition was chosen"
+					: "");
+	}
+	const struct place place = {
+		.area = "image", .size = r->evidence[IMAGE].file.size};
+	if (e->n_areas && covered < place.size)
+		report_uncovered(r->report, "areas", &place,
+			"%ju bytes lie in no partition: not looked into",
+			(uintmax_t)(place.size - covered));
+}
+
 static void examine_files(struct run *r)
 {
 	uint64_t before = now_us();
@@ -418,6 +452,7 @@ static void examine_files(struct run *r)
 	} else {
 		report_error(r->report, "begin", &place, r->o->image);
 	}
+	report_areas(r);
 }
 
 int examine_run(const struct examine_options *o, struct examination *e)
@@ -428,6 +463,11 @@ int examine_run(const struct examine_options *o, struct examination *e)
 		r.leaves[i] = r.copies[i] = MEMORY_NONE;
 	}
 	e->argv = o->argv;
+	e->custody = o->custody;
+	e->invocation = o->invocation;
+	e->uid = getuid();
+	if (uname(&e->kernel) < 0)
+		e->kernel = (struct utsname){0};
 	clock_gettime(CLOCK_REALTIME, &e->start);
 	int s = check_privileges();
 	if (s < 0)

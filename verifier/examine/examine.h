@@ -9,6 +9,8 @@
  * change; docs/forensics.md tells the steps and what each can and cannot see.
  */
 struct examine_options {
+	struct custody custody;        /* for the report only */
+	const char *const *invocation; /* our command line; ends with NULL */
 	const char *image;
 	const char *journal;     /* the external journal's file; NULL: there is none */
 	uint32_t partition;      /* number in the table; 0: see part_find */

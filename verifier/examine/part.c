@@ -25,6 +25,10 @@ static const struct magic {
 	{"btrfs", 65600, "_BHRfS_M", 8},
 	{"squashfs", 0, "hsqs", 4},
 	{"erofs", 1024, "\xe2\xe1\xf5\xe0", 4},
+	{"ewf", 0, "EVF\x09\x0d\x0a\xff", 7},
+	{"qcow2", 0, "QFI\xfb", 4},
+	{"vmdk", 0, "KDMV", 4},
+	{"vhdx", 0, "vhdxfile", 8},
 };
 
 static int probe_magic(const struct file *f, struct part *part)
@@ -161,12 +165,16 @@ static int choose(const struct file *f, const struct parts *parts, uint32_t numb
 	return 0;
 }
 
+static int list_parts(const struct file *f, struct parts *parts)
+{
+	int r = list_gpt(f, parts);
+	return r == 1 ? list_others(f, parts) : r;
+}
+
 static int from_table(const struct file *f, uint32_t number, struct part *part)
 {
 	struct parts parts = {0};
-	int r = list_gpt(f, &parts);
-	if (r == 1)
-		r = list_others(f, &parts);
+	int r = list_parts(f, &parts);
 	if (r == 0 && parts.has_table)
 		r = choose(f, &parts, number, part);
 	else if (r == 0 && number)
@@ -182,5 +190,44 @@ int part_find(const struct file *f, uint32_t number, struct part *part)
 	int r = number ? 0 : probe_type(f, part);
 	if (r == 0 && !part->type[0])
 		r = from_table(f, number, part);
+	return r;
+}
+
+static int by_offset(const void *a, const void *b)
+{
+	const struct examined_area *x = a, *y = b;
+	return (x->offset > y->offset) - (x->offset < y->offset);
+}
+
+static int note_area(const struct file *f, struct part *part, struct examination *e)
+{
+	if (part->offset >= f->size)
+		return 0;
+	int r = take(f, part);
+	struct examined_area *a = &e->areas[e->n_areas++];
+	*a = (struct examined_area){
+		.number = part->number, .offset = part->offset, .size = part->size};
+	snprintf(a->type, sizeof a->type, "%s", part->type);
+	return r;
+}
+
+int part_survey(const struct file *f, struct examination *e)
+{
+	struct parts parts = {0};
+	struct part whole = {.size = f->size};
+	int r = f->size ? probe_type(f, &whole) : 0;
+	if (r == 0 && !whole.type[0])
+		r = list_parts(f, &parts);
+	if (r == 0) {
+		e->areas = calloc(parts.n_items + 1, sizeof *e->areas);
+		r = e->areas ? 0 : error_memory();
+	}
+	for (size_t i = 0; r == 0 && i < parts.n_items; i++)
+		r = note_area(f, &parts.items[i], e);
+	if (r == 0 && !parts.has_table && f->size)
+		r = note_area(f, &whole, e);
+	if (e->n_areas)
+		qsort(e->areas, e->n_areas, sizeof *e->areas, by_offset);
+	free(parts.items);
 	return r;
 }

@@ -3,6 +3,7 @@
 #define CAIRN_VERIFIER_EXAMINE_PART_H
 
 #include "core/file.h"
+#include "verifier/examination.h"
 
 /* The bytes of a file that hold the file system to be examined. */
 struct part {
@@ -19,5 +20,11 @@ struct part {
  * gives type "".
  */
 int part_find(const struct file *f, uint32_t number, struct part *part);
+
+/*
+ * Lists in E->areas what F holds, by offset: its partitions, or itself. What lies behind
+ * the end of the file is left out.
+ */
+int part_survey(const struct file *f, struct examination *e);
 
 #endif

@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: MIT
+# What `cairn examine` writes down: custody, environment, what was found and not examined.
+. "$(dirname "$0")/../lib.sh"
+PATH=$PATH:/usr/sbin:/sbin
+
+[ "$(id -u)" = 0 ] || {
+	echo "ok - examine's report # SKIP needs root"
+	exit 0
+}
+
+# image: image.raw, an ext4 with /etc/file, a link that leads out, and odd names
+image() {
+	mkdir -p tree/etc
+	echo genuine >tree/etc/file
+	ln -s /etc/passwd tree/etc/link
+	echo odd >"tree/<b>&\"'"
+	printf raw >"tree/$(printf 'x\377y\033')"
+	truncate -s 8M image.raw
+	mke2fs -q -F -t ext4 -d tree image.raw
+}
+
+# A line of Python about the report, `d`.
+report() {
+	python3 -c "import json, sys; d = json.load(open(sys.argv[1]))
+assert $1, d" "${2:-report/report.json}"
+}
+
+test_custody_and_environment() {
+	image
+	expect 0 "$cairn" examine --report report --case 2026/42 --evidence 'disk "3"' \
+		--examiner $'A.\nB.' --notes $'\xff' image.raw -- true
+	report 'd["custody"]["case"] == "2026/42" and d["custody"]["evidence"] == "disk \"3\""'
+	report 'd["custody"]["examiner"] == "A.\nB." and d["custody"]["notes_hex"] == "ff"'
+	report 'd["environment"]["commandLine"][:3] == ["cairn", "examine", "--report"]'
+	report "d['environment']['release'] == '$(uname -r)' and d['environment']['uid'] == 0"
+	grep -qx 'case      2026/42' report/report.txt
+	grep -qx 'examiner  A.?B.' report/report.txt
+	expect 0 "$cairn" examine --json image.raw -- true
+	report 'set(d["custody"].values()) == {None}' out
+}
+
+# Each partition is in the report: examined, or by its name among what is uncovered.
+test_what_was_found_is_named() {
+	image
+	truncate -s 56M disk
+	sfdisk -q disk <<-'S'
+		label: gpt
+		start=1MiB, size=8MiB
+		start=10MiB, size=18MiB
+		start=28MiB, size=8MiB
+		start=36MiB, size=4MiB
+		start=40MiB, size=4MiB
+	S
+	dd if=image.raw of=disk bs=1M seek=1 conv=notrunc status=none
+	truncate -s 18M luks
+	echo secret | cryptsetup -q luksFormat --pbkdf pbkdf2 --pbkdf-force-iterations 1000 luks -
+	dd if=luks of=disk bs=1M seek=10 conv=notrunc status=none
+	truncate -s 8M fat
+	mkfs.vfat fat >/dev/null
+	dd if=fat of=disk bs=1M seek=28 conv=notrunc status=none
+	printf 'EVF\t\r\n\377\0' | dd of=disk bs=1M seek=36 conv=notrunc status=none
+	expect 0 "$cairn" examine --report report disk -- cat etc/file
+	[ "$(cat out)" = genuine ]
+	report '[(a["partition"], a["type"], a["shown"]) for a in d["areas"]] == [(1, "ext4", True),
+		(2, "crypto_LUKS", False), (3, "vfat", False), (4, "ewf", False), (5, None, False)]'
+	report '[u["text"] for u in d["uncovered"] if u["check"] == "areas"] == [
+		"partition 2: LUKS, encrypted: not examined", "partition 3: a FAT file system: not examined",
+		"partition 4: an EWF container (E01): not examined",
+		"partition 5: nothing that is known: not examined",
+		"14680064 bytes lie in no partition: not looked into"]'
+	grep -q '^partition 2: 18874368 bytes from offset 10485760, LUKS, encrypted, not looked into$' report/report.txt
+	# Not only beside one that was examined, and not for one that is all of the image.
+	expect 5 "$cairn" examine --json --partition 2 disk -- true
+	report 'len([u for u in d["uncovered"] if u["check"] == "areas"]) == 6' out
+	expect 0 "$cairn" examine --json image.raw -- true
+	report 'not [u for u in d["uncovered"] if u["check"] == "areas"] and d["areas"][0]["size"] == 8 << 20' out
+}
+
+run_tests "$@"
