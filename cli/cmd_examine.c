@@ -1,24 +1,21 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "cli/arguments.h"
 #include "cli/verb.h"
 #include "core/interrupt.h"
-#include "core/output.h"
-#include "core/path.h"
 #include "core/progress.h"
+#include "verifier/dossier.h"
 #include "verifier/examine/examine.h"
 
 struct options {
 	struct examine_options examine;
 	const char *report; /* a directory; NULL: none */
-	bool json, quiet;
+	bool list_files, json, quiet;
 };
 
 enum {
@@ -36,6 +33,7 @@ enum {
 	OPT_SUID,
 	OPT_DEV,
 	OPT_REPORT,
+	OPT_FILES,
 	OPT_CASE,
 	OPT_EVIDENCE,
 	OPT_EXAMINER,
@@ -59,6 +57,7 @@ static const struct option long_options[] = {
 	{"suid", no_argument, NULL, OPT_SUID},
 	{"dev", no_argument, NULL, OPT_DEV},
 	{"report", required_argument, NULL, OPT_REPORT},
+	{"files", no_argument, NULL, OPT_FILES},
 	{"case", required_argument, NULL, OPT_CASE},
 	{"evidence", required_argument, NULL, OPT_EVIDENCE},
 	{"examiner", required_argument, NULL, OPT_EXAMINER},
@@ -82,7 +81,8 @@ static int take_flag(struct options *o, int option, char **argv)
 	} flags[] = {{OPT_SEAL, &e->seal}, {OPT_NO_HASH, &e->no_hash_before},
 		{OPT_INTEROP, &e->interop}, {OPT_REPLAY, &e->replay_copy},
 		{OPT_EXEC, &e->exec}, {OPT_SUID, &e->suid}, {OPT_DEV, &e->dev},
-		{OPT_JSON, &o->json}, {OPT_QUIET, &o->quiet}};
+		{OPT_FILES, &o->list_files}, {OPT_JSON, &o->json},
+		{OPT_QUIET, &o->quiet}};
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
 		if (flags[i].option == option) {
 			*flags[i].flag = true;
@@ -168,67 +168,37 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->examine.seal && o->examine.no_hash_before)
 		return error_usage("examine: --seal hashes while it copies, which "
 				   "--no-hash-before forbids");
+	if (o->list_files && !o->report)
+		return error_usage(
+			"examine: --files needs --report: the list goes there");
 	return check_dir(o->examine.dir);
 }
 
 /* ---- the report ----------------------------------------------------------------------
  */
 
-static const char *const report_names[] = {"report.json", "report.txt"};
-
-/* Before anything is done: a report that cannot be written is no use at the end. */
-static int prepare_report(const char *dir)
+static int show(
+	const struct options *o, const struct examination *e, const struct dossier *d)
 {
-	int r = path_make_dirs(dir, 0777);
-	for (size_t i = 0; i < 2 && r == 0; i++) {
-		BUFFER path = {0};
-		r = buffer_printf(&path, "%s/%s", dir, report_names[i]);
-		if (r == 0 && access(buffer_text(&path), F_OK) == 0)
-			r = error_set(STATUS_USAGE, EEXIST,
-				"%s: there is a report already", buffer_text(&path));
-	}
-	return r;
+	if (o->json)
+		fputs(buffer_text(&d->texts[DOSSIER_JSON]), stdout);
+	else if (!o->quiet && e->files[0].before.inode)
+		fputs(buffer_text(&d->texts[DOSSIER_TEXT]), stderr);
+	return fflush(stdout) ? error_errno("cannot write to standard output") : 0;
 }
 
-static int save(const char *dir, const char *name, const struct buffer *text)
-{
-	BUFFER path = {0};
-	int r = buffer_printf(&path, "%s/%s", dir, name);
-	return r < 0 ? r
-		     : output_save(buffer_text(&path), 0666, false, buffer_span(text));
-}
-
-static int write_report(const struct options *o, const struct examination *e)
-{
-	BUFFER json = {0}, text = {0};
-	json_object *document = json_object_new_object();
-	json_add_text(document, "tool", "cairn " CAIRN_VERSION);
-	examination_json(e, document);
-	int r = json_save(document, &json);
-	json_object_put(document);
-	if (r == 0)
-		r = examination_text(e, &text);
-	if (r == 0 && o->report)
-		r = save(o->report, report_names[0], &json);
-	if (r == 0 && o->report)
-		r = save(o->report, report_names[1], &text);
-	if (r == 0 && o->json)
-		fputs(buffer_text(&json), stdout);
-	else if (r == 0 && !o->quiet && e->files[0].before.inode)
-		fputs(buffer_text(&text), stderr);
-	if (r == 0 && fflush(stdout))
-		r = error_errno("cannot write to standard output");
-	return r;
-}
-
-static int examine(const struct options *o)
+static int examine(struct options *o)
 {
 	AUTO_EXAMINATION e = {0};
-	int r = o->report ? prepare_report(o->report) : 0;
+	AUTO_DOSSIER d = DOSSIER_EMPTY;
+	int r = o->report ? dossier_open(&d, o->report, o->list_files) : 0;
+	o->examine.files = o->list_files ? &d.files : NULL;
 	if (r == 0)
 		r = examine_run(&o->examine, &e);
 	if (r == 0)
-		r = write_report(o, &e);
+		r = dossier_write(&d, &e);
+	if (r == 0)
+		r = show(o, &e, &d);
 	return r < 0 ? r : report_finish(&e.report, o->examine.image);
 }
 
@@ -270,7 +240,9 @@ const struct verb verb_examine = {
 		"  --interop          MD5 and SHA-1 beside SHA-256\n"
 		"  --piece-size MIB   a SHA-256 of each piece of so many MiB as well\n"
 		"  --no-hash-before   leave out the first hash (huge evidence)\n"
-		"  --report DIR       write report.json and report.txt there\n"
+		"  --report DIR       write report.json, report.txt and report.dfxml "
+		"there\n"
+		"  --files            list all files in it, with their SHA-256\n"
 		"  --case ID --evidence ID --examiner NAME --notes TEXT\n"
 		"                     what the report shall say about them\n"
 		"  --json             the report as JSON on standard output\n"

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 
 #include "core/hex.h"
+#include "core/utf8.h"
 
 /* Of the thread's documents: a member could not be made. */
 static _Thread_local bool incomplete;
@@ -49,28 +50,6 @@ void json_append(json_object *array, json_object *value)
 {
 	if (!array || !value || json_object_array_add(array, value) < 0)
 		incomplete = true;
-}
-
-/* The length of the UTF-8 sequence that S starts with, 0 if it is none (RFC 3629). */
-static size_t utf8_length(struct span s)
-{
-	uint8_t c = s.data[0];
-	if (c < 0x80)
-		return 1;
-	size_t n = c >= 0xc2 && c < 0xe0   ? 2
-		   : c >= 0xe0 && c < 0xf0 ? 3
-		   : c >= 0xf0 && c < 0xf5 ? 4
-					   : 0;
-	if (n == 0 || s.size < n)
-		return 0;
-	for (size_t i = 1; i < n; i++)
-		if ((s.data[i] & 0xc0) != 0x80)
-			return 0;
-	uint8_t d = s.data[1];
-	if ((c == 0xe0 && d < 0xa0) || (c == 0xed && d > 0x9f) ||
-		(c == 0xf0 && d < 0x90) || (c == 0xf4 && d > 0x8f))
-		return 0;
-	return n;
 }
 
 void json_add_bytes(json_object *object, const char *key, struct span text)

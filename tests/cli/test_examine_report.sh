@@ -76,4 +76,54 @@ test_what_was_found_is_named() {
 	report 'not [u for u in d["uncovered"] if u["check"] == "areas"] and d["areas"][0]["size"] == 8 << 20' out
 }
 
+# A line of Python about report.dfxml: `files` has its file objects by their names.
+dfxml() {
+	python3 -c "import sys, xml.etree.ElementTree as T
+N = '{http://www.forensicswiki.org/wiki/Category:Digital_Forensics_XML}'
+d = T.parse('report/report.dfxml').getroot()
+def told(o): return {c.tag.replace(N, ''): c.text for c in o}
+files = {f.find(N + 'filename').text: told(f) for f in d.iter(N + 'fileobject')}
+find = lambda p: d.find('/'.join(N + n for n in p.split('/'))).text
+assert $1, files"
+}
+
+# The digests are those of other tools; links are not followed, names are not trusted.
+test_file_list() {
+	image
+	sum=$(sha256sum <image.raw | cut -d' ' -f1)
+	expect 0 "$cairn" examine --report report --files image.raw -- true
+	dfxml 'find("creator/program") == "cairn" and "--files" in find("creator/execution_environment/command_line")'
+	dfxml 'find("volume/ftype_str") == "ext4" and find("source/image_filename") == "image.raw"'
+	dfxml "files['image.raw']['hashdigest'] == '$sum' and files['image.raw']['filesize'] == str(8 << 20)"
+	dfxml "files['etc/file']['hashdigest'] == '$(sha256sum <tree/etc/file | cut -d' ' -f1)'"
+	dfxml "files['etc/file']['mtime'].startswith('$(date -u +%Y-%m-%dT%H: -r tree/etc/file)')"
+	dfxml 'files["etc/link"]["link_target"] == "/etc/passwd" and "hashdigest" not in files["etc/link"]'
+	dfxml "files['<b>&\\\"\'']['hashdigest'] == '$(echo odd | sha256sum | cut -d' ' -f1)'"
+	dfxml '"x\ufffdy\ufffd" in files and files["etc"]["name_type"] == "d"'
+	grep -qF '<!-- filename in hex: 78ff791b -->' report/report.dfxml
+	dfxml "len(files) == 1 + $(find tree -mindepth 1 | wc -l) + 1" # and lost+found
+	report '[c for c in d["checks"] if c["check"] == "files" and c["status"] == 0]'
+	# Without --files there is a DFXML of the image alone.
+	rm -r report
+	expect 0 "$cairn" examine --report report image.raw -- true
+	dfxml 'list(files) == ["image.raw"]'
+	refused 2 'needs --report' "$cairn" examine --files image.raw -- true
+}
+
+# A file that cannot be read is named; all others are listed.
+test_file_list_of_damaged_image() {
+	mkdir tree
+	yes text | head -c 256k >tree/broken
+	echo whole >tree/whole
+	mksquashfs tree damaged.raw -quiet -b 65536 >/dev/null
+	cp damaged.raw good.raw
+	dd if=/dev/urandom of=damaged.raw bs=1 seek=98 count=200 conv=notrunc status=none
+	expect 0 "$cairn" examine --report report --files good.raw -- true
+	dfxml '"hashdigest" in files["broken"]'
+	rm -r report
+	expect 0 "$cairn" examine --report report --files damaged.raw -- true
+	report '"/broken" in [u["area"] for u in d["uncovered"] if u["check"] == "files"]'
+	dfxml '"hashdigest" not in files["broken"] and "whole" in files'
+}
+
 run_tests "$@"

@@ -11,9 +11,11 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "verifier/examine/confine.h"
+#include "verifier/examine/listing.h"
 #include "verifier/examine/part.h"
 #include "verifier/examine/safe_mount.h"
 #include "verifier/examine/showing.h"
+#include "verifier/examine/uncovered.h"
 
 /* Larger files get larger blocks: their digests lie in memory. */
 #define LARGE_FILE (UINT64_C(16) << 30)
@@ -224,6 +226,34 @@ static int show(struct run *r)
 	return interrupt_check();
 }
 
+/* All files of the mount, read through the same views as COMMAND reads them. */
+static int tick_list(void *context)
+{
+	struct run *r = context;
+	watch_leases(r);
+	showing_watch(&r->showing, r->report);
+	return interrupt_check();
+}
+
+static int list_files(struct run *r)
+{
+	struct listing l = {
+		.to = r->o->files, .report = r->report, .tick = tick_list, .context = r};
+	int e = listing_run(&l, r->showing.mount);
+	const struct place place = {.area = "image"};
+	if (e == 0 && l.n_unread == 0)
+		report_good(r->report, "files", &place, "%ju files were listed and read",
+			(uintmax_t)l.n_files);
+	if (e == 0 && l.n_unread)
+		report_uncovered(r->report, "files", &place,
+			"%ju of %ju files were not read, or not wholly",
+			(uintmax_t)l.n_unread, (uintmax_t)l.n_files);
+	if (e == 0)
+		report_uncovered(
+			r->report, "files", &place, "deleted files are not in the list");
+	return e;
+}
+
 /* ---- run -----------------------------------------------------------------------------
  */
 
@@ -373,6 +403,8 @@ static int work(struct run *r)
 	if (e == 0)
 		e = show(r);
 	r->e->setup_us += now_us() - before;
+	if (e == 0 && r->o->files)
+		e = list_files(r);
 	if (e == 0)
 		e = run_command(r);
 	return e;
@@ -392,50 +424,6 @@ static void tear_down(struct run *r)
 	r->e->teardown_us = now_us() - before;
 }
 
-/* What no check of ours can see, whatever happens: said every time. */
-static void report_limits(struct run *r)
-{
-	const struct place place = evidence_place(&r->evidence[IMAGE]);
-	report_uncovered(r->report, "limits", &place,
-		"writes to the disk below the file system it lies on, past the kernel's "
-		"cache, show only in blocks that were read from there again");
-	report_uncovered(r->report, "limits", &place,
-		"a kernel, or a tracer of this process, that lies about what it does "
-		"cannot be seen from here");
-}
-
-/* What was found and not looked into, each by its name. */
-static void report_areas(struct run *r)
-{
-	const struct examination *e = r->e;
-	uint64_t covered = 0, end = 0;
-	for (size_t i = 0; i < e->n_areas; i++) {
-		const struct examined_area *a = &e->areas[i];
-		const struct place place = {.area = a->number ? "partition" : "image",
-			.partition = a->number,
-			.offset = a->offset,
-			.size = a->size};
-		uint64_t from = a->offset > end ? a->offset : end;
-		if (a->offset + a->size > from) {
-			end = a->offset + a->size;
-			covered += end - from;
-		}
-		if (!area_was_shown(e, a))
-			report_uncovered(r->report, "areas", &place,
-				"partition %u: %s: not examined%s", a->number,
-				area_describe(a->type),
-				safe_mount_knows(a->type) && e->mount_options
-					? ", another partition was chosen"
-					: "");
-	}
-	const struct place place = {
-		.area = "image", .size = r->evidence[IMAGE].file.size};
-	if (e->n_areas && covered < place.size)
-		report_uncovered(r->report, "areas", &place,
-			"%ju bytes lie in no partition: not looked into",
-			(uintmax_t)(place.size - covered));
-}
-
 static void examine_files(struct run *r)
 {
 	uint64_t before = now_us();
@@ -448,11 +436,11 @@ static void examine_files(struct run *r)
 			report_error(r->report, "examine", &place, r->o->image);
 		tear_down(r);
 		compare_all(r);
-		report_limits(r);
+		uncovered_limits(r->e);
 	} else {
 		report_error(r->report, "begin", &place, r->o->image);
 	}
-	report_areas(r);
+	uncovered_areas(r->e, r->evidence[IMAGE].file.size);
 }
 
 int examine_run(const struct examine_options *o, struct examination *e)

@@ -12,19 +12,20 @@ struct examine_options {
 	struct custody custody;        /* for the report only */
 	const char *const *invocation; /* our command line; ends with NULL */
 	const char *image;
-	const char *journal;     /* the external journal's file; NULL: there is none */
-	uint32_t partition;      /* number in the table; 0: see part_find */
-	const char *type;        /* file system; NULL: as it looks */
-	bool seal;               /* a copy in sealed memory, however large */
-	uint64_t seal_limit;     /* up to this many bytes such a copy is made unasked */
-	bool no_hash_before;     /* the first pass is left out */
-	bool interop;            /* MD5 and SHA-1 as well */
-	uint64_t piece_size;     /* of piecewise hashes, bytes; 0: none */
-	bool replay_copy;        /* also show a copy with its journal replayed */
-	bool exec, suid, dev;    /* the mount allows programs, set-user-ID, devices */
-	const char *dir;         /* an existing directory to mount on */
-	const char *const *argv; /* COMMAND, ends with NULL */
-	bool stdout_to_stderr;   /* of COMMAND */
+	const char *journal;      /* the external journal's file; NULL: there is none */
+	uint32_t partition;       /* number in the table; 0: see part_find */
+	const char *type;         /* file system; NULL: as it looks */
+	bool seal;                /* a copy in sealed memory, however large */
+	uint64_t seal_limit;      /* up to this many bytes such a copy is made unasked */
+	bool no_hash_before;      /* the first pass is left out */
+	bool interop;             /* MD5 and SHA-1 as well */
+	uint64_t piece_size;      /* of piecewise hashes, bytes; 0: none */
+	bool replay_copy;         /* also show a copy with its journal replayed */
+	bool exec, suid, dev;     /* the mount allows programs, set-user-ID, devices */
+	const char *dir;          /* an existing directory to mount on */
+	const char *const *argv;  /* COMMAND, ends with NULL */
+	const struct file *files; /* empty; gets DFXML of all files; NULL: no list */
+	bool stdout_to_stderr;    /* of COMMAND */
 };
 
 /*

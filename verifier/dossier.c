@@ -1,0 +1,88 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier/dossier.h"
+
+#include <errno.h>
+#include <sys/stat.h>
+
+#include "core/path.h"
+#include "verifier/dfxml.h"
+
+static const char *const names[DOSSIER_PARTS] = {
+	"report.json", "report.txt", "report.dfxml"};
+
+static int open_part(struct dossier *d, const char *directory, size_t part)
+{
+	BUFFER path = {0};
+	struct stat st;
+	int r = buffer_printf(&path, "%s/%s", directory, names[part]);
+	if (r == 0 && lstat(buffer_text(&path), &st) == 0)
+		return error_set(STATUS_USAGE, EEXIST, "%s: there is a report already",
+			buffer_text(&path));
+	return r < 0 ? r
+		     : output_open(&d->outputs[part], buffer_text(&path), 0666, false);
+}
+
+int dossier_open(struct dossier *d, const char *path, bool list_files)
+{
+	BUFFER inside = {0};
+	int r = path_make_dirs(path, 0777);
+	d->to_directory = true;
+	for (size_t i = 0; i < DOSSIER_PARTS && r == 0; i++)
+		r = open_part(d, path, i);
+	if (r == 0 && list_files)
+		r = buffer_printf(&inside, "%s/%s", path, names[DOSSIER_DFXML]);
+	return r == 0 && list_files ? file_scratch(&d->files, buffer_text(&inside)) : r;
+}
+
+static int make_json(struct dossier *d, const struct examination *e)
+{
+	json_object *document = json_object_new_object();
+	json_add_text(document, "tool", "cairn " CAIRN_VERSION);
+	examination_json(e, document);
+	int r = json_save(document, &d->texts[DOSSIER_JSON]);
+	json_object_put(document);
+	return r;
+}
+
+/* The list lies in a file, as there may be more of it than memory holds. */
+static int write_dfxml(struct dossier *d, const struct examination *e)
+{
+	const struct file *to = &d->outputs[DOSSIER_DFXML].file;
+	BUFFER head = {0}, tail = {0};
+	struct stat st = {0};
+	int r = dfxml_head(&head, e);
+	if (r == 0)
+		r = dfxml_tail(&tail, e);
+	if (r == 0 && d->files.fd >= 0 && fstat(d->files.fd, &st) < 0)
+		r = error_errno("%s: cannot get the size", d->files.name);
+	uint64_t size = e->mount_options ? (uint64_t)st.st_size : 0;
+	if (r == 0)
+		r = file_write(to, head.data, head.size, 0);
+	if (r == 0 && size)
+		r = file_copy(&d->files, 0, to, head.size, size, false);
+	return r < 0 ? r : file_write(to, tail.data, tail.size, head.size + size);
+}
+
+int dossier_write(struct dossier *d, const struct examination *e)
+{
+	int r = make_json(d, e);
+	if (r == 0)
+		r = examination_text(e, &d->texts[DOSSIER_TEXT]);
+	if (r < 0 || !d->to_directory)
+		return r;
+	r = write_dfxml(d, e);
+	for (size_t i = 0; i < DOSSIER_PARTS && r == 0; i++)
+		if (d->texts[i].size)
+			r = file_write(&d->outputs[i].file, d->texts[i].data,
+				d->texts[i].size, 0);
+	return r < 0 ? r : output_commit_all(d->outputs, DOSSIER_PARTS);
+}
+
+void dossier_close(struct dossier *d)
+{
+	for (size_t i = 0; i < DOSSIER_PARTS; i++) {
+		output_close(&d->outputs[i]);
+		buffer_free(&d->texts[i]);
+	}
+	file_close(&d->files);
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: MIT */
+#ifndef CAIRN_VERIFIER_DOSSIER_H
+#define CAIRN_VERIFIER_DOSSIER_H
+
+#include "core/output.h"
+#include "verifier/examination.h"
+
+/*
+ * The directory with an examination's report: for programs, for people, and as Digital
+ * Forensics XML. All of its files appear, or none.
+ */
+enum dossier_part {
+	DOSSIER_JSON, /* report.json */
+	DOSSIER_TEXT, /* report.txt */
+	DOSSIER_DFXML /* report.dfxml */
+};
+#define DOSSIER_PARTS 3
+
+struct dossier {
+	bool to_directory; /* else the texts are made, and nothing is written */
+	struct output outputs[DOSSIER_PARTS];
+	struct file files; /* without a name: the file objects of report.dfxml */
+	struct buffer texts[DOSSIER_PARTS]; /* that of the DFXML is not kept */
+};
+
+#define DOSSIER_EMPTY                                                               \
+	((struct dossier){.outputs = {OUTPUT_CLOSED, OUTPUT_CLOSED, OUTPUT_CLOSED}, \
+		.files = FILE_CLOSED})
+#define AUTO_DOSSIER __attribute__((cleanup(dossier_close))) struct dossier
+
+/*
+ * Prepares a report in the directory PATH, made if need be, before anything is examined:
+ * one that cannot be written is no use at the end. A report that is there is refused,
+ * -EEXIST, STATUS_USAGE. With LIST_FILES `files` is open for the list.
+ */
+int dossier_open(struct dossier *d, const char *path, bool list_files);
+
+/* Makes the texts and, after dossier_open, puts the files in place. */
+int dossier_write(struct dossier *d, const struct examination *e);
+
+/* May be called twice. */
+void dossier_close(struct dossier *d);
+
+#endif
