@@ -14,7 +14,8 @@
 
 struct options {
 	struct examine_options examine;
-	const char *report; /* a directory; NULL: none */
+	const char *report;            /* a directory; NULL: none */
+	const char *key, *certificate; /* that sign the report; NULL: it is not signed */
 	bool list_files, json, quiet;
 };
 
@@ -34,6 +35,8 @@ enum {
 	OPT_DEV,
 	OPT_REPORT,
 	OPT_FILES,
+	OPT_SIGN,
+	OPT_CERT,
 	OPT_CASE,
 	OPT_EVIDENCE,
 	OPT_EXAMINER,
@@ -58,6 +61,8 @@ static const struct option long_options[] = {
 	{"dev", no_argument, NULL, OPT_DEV},
 	{"report", required_argument, NULL, OPT_REPORT},
 	{"files", no_argument, NULL, OPT_FILES},
+	{"sign", required_argument, NULL, OPT_SIGN},
+	{"cert", required_argument, NULL, OPT_CERT},
 	{"case", required_argument, NULL, OPT_CASE},
 	{"evidence", required_argument, NULL, OPT_EVIDENCE},
 	{"examiner", required_argument, NULL, OPT_EXAMINER},
@@ -100,7 +105,8 @@ static int take_text(struct options *o, int option, char **argv)
 	} texts[] = {{OPT_CASE, &c->case_number}, {OPT_EVIDENCE, &c->evidence},
 		{OPT_EXAMINER, &c->examiner}, {OPT_NOTES, &c->notes},
 		{OPT_TYPE, &o->examine.type}, {OPT_JOURNAL, &o->examine.journal},
-		{OPT_DIR, &o->examine.dir}, {OPT_REPORT, &o->report}};
+		{OPT_DIR, &o->examine.dir}, {OPT_REPORT, &o->report}, {OPT_SIGN, &o->key},
+		{OPT_CERT, &o->certificate}};
 	for (size_t i = 0; i < sizeof texts / sizeof texts[0]; i++)
 		if (texts[i].option == option) {
 			*texts[i].text = optarg;
@@ -171,6 +177,9 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->list_files && !o->report)
 		return error_usage(
 			"examine: --files needs --report: the list goes there");
+	if (!o->key != !o->certificate || (o->key && !o->report))
+		return error_usage("examine: --sign and --cert go together, and with "
+				   "--report");
 	return check_dir(o->examine.dir);
 }
 
@@ -191,7 +200,11 @@ static int examine(struct options *o)
 {
 	AUTO_EXAMINATION e = {0};
 	AUTO_DOSSIER d = DOSSIER_EMPTY;
-	int r = o->report ? dossier_open(&d, o->report, o->list_files) : 0;
+	AUTO_SIGNER signer = {0};
+	int r = o->key ? signer_load(&signer, o->key, o->certificate, PURPOSE_ROOT) : 0;
+	d.signer = o->key ? &signer : NULL;
+	if (r == 0 && o->report)
+		r = dossier_open(&d, o->report, o->list_files);
 	o->examine.files = o->list_files ? &d.files : NULL;
 	if (r == 0)
 		r = examine_run(&o->examine, &e);
@@ -240,9 +253,9 @@ const struct verb verb_examine = {
 		"  --interop          MD5 and SHA-1 beside SHA-256\n"
 		"  --piece-size MIB   a SHA-256 of each piece of so many MiB as well\n"
 		"  --no-hash-before   leave out the first hash (huge evidence)\n"
-		"  --report DIR       write report.json, report.txt and report.dfxml "
-		"there\n"
+		"  --report DIR       write report.json, report.txt, report.dfxml there\n"
 		"  --files            list all files in it, with their SHA-256\n"
+		"  --sign KEY --cert FILE  sign the report; cairn verify DIR checks it\n"
 		"  --case ID --evidence ID --examiner NAME --notes TEXT\n"
 		"                     what the report shall say about them\n"
 		"  --json             the report as JSON on standard output\n"

@@ -22,6 +22,7 @@
 #include "initrd/compose/anchors.h"
 #include "initrd/compose/lines.h"
 #include "initrd/compose/revoked.h"
+#include "verifier/dossier_seal.h"
 #include "verifier/junit.h"
 #include "verifier/verify.h"
 
@@ -256,6 +257,19 @@ static int print_json(const struct file *f, const struct report *report)
 	return r;
 }
 
+static int tell(
+	const struct options *o, const struct file *f, const struct report *report)
+{
+	int r = 0;
+	if (o->json)
+		r = print_json(f, report);
+	else if (!o->quiet)
+		report_print(report, f->name, stdout);
+	if (r == 0 && fflush(stdout))
+		r = error_errno("cannot write to standard output");
+	return r < 0 ? r : report_finish(report, f->name);
+}
+
 static int write_junit(const struct file *to, const struct file *f,
 	const struct report *report, const struct timespec *start)
 {
@@ -306,15 +320,21 @@ static int verify(const struct options *o, const char *path, const struct file *
 		r = verify_image(&f, &v, &report);
 	if (r < 0)
 		return r;
-	if (o->json)
-		r = print_json(&f, &report);
-	else if (!o->quiet)
-		report_print(&report, path, stdout);
-	if (r == 0 && junit)
+	if (junit)
 		r = write_junit(junit, &f, &report, &start);
-	if (r == 0 && fflush(stdout))
-		r = error_errno("cannot write to standard output");
-	return r < 0 ? r : report_finish(&report, path);
+	return r < 0 ? r : tell(o, &f, &report);
+}
+
+/* The report of an examination: a directory. */
+static int verify_dossier(const struct options *o, const char *path)
+{
+	AUTO_REPORT report = {0};
+	const struct file name = {.fd = -1, .name = (char *)(uintptr_t)path};
+	const struct certificates *pins = o->have_cert || o->trust ? &o->pins : NULL;
+	if (o->junit)
+		return error_usage("verify: --junit is for images");
+	int r = dossier_verify(path, pins, o->no_signature, &report);
+	return r < 0 ? r : tell(o, &name, &report);
 }
 
 /* What the confined process left in memory becomes the file. */
@@ -366,7 +386,9 @@ static int run(int argc, char **argv)
 	struct options o = {.purpose = PURPOSE_ROOT};
 	int r = parse(&o, argc, argv);
 	progress_silence(o.quiet);
-	if (r == 0)
+	if (r == 0 && dossier_is(argv[optind]))
+		r = verify_dossier(&o, argv[optind]);
+	else if (r == 0)
 		r = o.junit ? verify_with_junit(&o, argv[optind])
 			    : verify(&o, argv[optind], NULL);
 	certificates_free(&o.pins);
@@ -394,6 +416,7 @@ const struct verb verb_verify = {
 		"where\n"
 		"no hash looks. All faults are listed, by partition and block.\n"
 		"\n"
+		"IMAGE can also be the directory of a report of cairn examine.\n\n"
 		"  --cert FILE          trust this signer (PEM or DER; may be repeated)\n"
 		"  --trust DIR          trust the certificates in DIR/PURPOSE/*.crt\n"
 		"  --purpose PURPOSE    root, sysext, confext or generation; root unless "
@@ -410,10 +433,8 @@ const struct verb verb_verify = {
 		"  --hash-file FILE     the hash tree of an IMAGE that is no disk image "
 		"is here\n"
 		"  --hash-offset N      and starts at byte N (with its superblock)\n"
-		"  --policy FILE        hold it to these rules as well "
-		"(docs/policy.md)\n"
-		"  --manifest FILE      the image's manifest, for rules about "
-		"packages\n"
+		"  --policy FILE        hold it to these rules (docs/policy.md)\n"
+		"  --manifest FILE      the image's manifest, for rules on packages\n"
 		"                       (default: the one beside it)\n"
 		"  --junit FILE         write the report as JUnit XML as well\n"
 		"  --jobs N             threads (default: one per processor)\n"

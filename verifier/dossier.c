@@ -4,11 +4,13 @@
 #include <errno.h>
 #include <sys/stat.h>
 
+#include "core/hash.h"
+#include "core/hex.h"
 #include "core/path.h"
 #include "verifier/dfxml.h"
 
 static const char *const names[DOSSIER_PARTS] = {
-	"report.json", "report.txt", "report.dfxml"};
+	"report.json", "report.txt", "report.dfxml", DOSSIER_MANIFEST, DOSSIER_SIGNATURE};
 
 static int open_part(struct dossier *d, const char *directory, size_t part)
 {
@@ -18,8 +20,9 @@ static int open_part(struct dossier *d, const char *directory, size_t part)
 	if (r == 0 && lstat(buffer_text(&path), &st) == 0)
 		return error_set(STATUS_USAGE, EEXIST, "%s: there is a report already",
 			buffer_text(&path));
-	return r < 0 ? r
-		     : output_open(&d->outputs[part], buffer_text(&path), 0666, false);
+	return r < 0 || (part == DOSSIER_SIGNED && !d->signer)
+		       ? r
+		       : output_open(&d->outputs[part], buffer_text(&path), 0666, false);
 }
 
 int dossier_open(struct dossier *d, const char *path, bool list_files)
@@ -27,6 +30,8 @@ int dossier_open(struct dossier *d, const char *path, bool list_files)
 	BUFFER inside = {0};
 	int r = path_make_dirs(path, 0777);
 	d->to_directory = true;
+	if (r == 0 && d->signer)
+		r = dossier_check_signer(&d->signer->certificate);
 	for (size_t i = 0; i < DOSSIER_PARTS && r == 0; i++)
 		r = open_part(d, path, i);
 	if (r == 0 && list_files)
@@ -63,6 +68,38 @@ static int write_dfxml(struct dossier *d, const struct examination *e)
 	return r < 0 ? r : file_write(to, tail.data, tail.size, head.size + size);
 }
 
+/* Of the files as they are about to be put in place, and signs that. */
+static int seal(struct dossier *d)
+{
+	struct buffer *sums = &d->texts[DOSSIER_SUMS];
+	int r = 0;
+	for (size_t i = 0; i < DOSSIER_SUMS && r == 0; i++) {
+		uint8_t digest[32];
+		char hex[65];
+		struct stat st;
+		const struct file *f = &d->outputs[i].file;
+		if (fstat(f->fd, &st) < 0)
+			return error_errno("%s: cannot get the size", names[i]);
+		r = hash_file(HASH_SHA256, f, 0, (uint64_t)st.st_size, digest);
+		if (r == 0)
+			r = buffer_printf(sums, "%s  %s\n",
+				hex_encode(digest, sizeof digest, hex), names[i]);
+	}
+	return r < 0 || !d->signer ? r
+				   : dossier_sign(d->signer, buffer_span(sums),
+					     &d->texts[DOSSIER_SIGNED]);
+}
+
+static int write_parts(struct dossier *d, size_t first, size_t end)
+{
+	int r = 0;
+	for (size_t i = first; i < end && r == 0; i++)
+		if (d->texts[i].size)
+			r = file_write(&d->outputs[i].file, d->texts[i].data,
+				d->texts[i].size, 0);
+	return r;
+}
+
 int dossier_write(struct dossier *d, const struct examination *e)
 {
 	int r = make_json(d, e);
@@ -71,10 +108,12 @@ int dossier_write(struct dossier *d, const struct examination *e)
 	if (r < 0 || !d->to_directory)
 		return r;
 	r = write_dfxml(d, e);
-	for (size_t i = 0; i < DOSSIER_PARTS && r == 0; i++)
-		if (d->texts[i].size)
-			r = file_write(&d->outputs[i].file, d->texts[i].data,
-				d->texts[i].size, 0);
+	if (r == 0)
+		r = write_parts(d, 0, DOSSIER_SUMS);
+	if (r == 0)
+		r = seal(d);
+	if (r == 0)
+		r = write_parts(d, DOSSIER_SUMS, DOSSIER_PARTS);
 	return r < 0 ? r : output_commit_all(d->outputs, DOSSIER_PARTS);
 }
 

@@ -126,4 +126,60 @@ test_file_list_of_damaged_image() {
 	dfxml '"hashdigest" not in files["broken"] and "whole" in files'
 }
 
+# certificate NAME [OPTION...]: NAME.key and NAME.crt
+certificate() {
+	openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=$1" -days 30 -keyout "$1.key" \
+		-out "$1.crt" "${@:2}" 2>/dev/null
+}
+
+# What was written is what can be checked; what was altered is not it any more.
+test_signed_report() {
+	image
+	certificate examiner
+	certificate stranger
+	certificate images -addext extendedKeyUsage=2.25.326805806096245407720027131346193648512
+	refused 2 'go together' "$cairn" examine --sign examiner.key image.raw -- true
+	refused 4 'a certificate for images, not for reports' "$cairn" examine --quiet --report no --sign images.key \
+		--cert images.crt image.raw -- true
+	refused 4 'is not the key of the certificate' "$cairn" examine --quiet --report no --sign stranger.key \
+		--cert examiner.crt image.raw -- true
+	[ ! -e no/report.json ]
+	expect 0 "$cairn" examine --quiet --report report --files --sign examiner.key --cert examiner.crt \
+		image.raw -- true
+	(cd report && sha256sum --quiet -c report.sha256)
+	openssl smime -verify -binary -inform der -in report/report.sha256.p7s -content report/report.sha256 \
+		-certfile examiner.crt -nointern -noverify >/dev/null 2>&1
+	expect 0 "$cairn" verify --cert examiner.crt report
+	grep -q '^good' out
+	expect 0 "$cairn" verify --no-signature report
+	refused 7 'no certificate to check' "$cairn" verify --quiet report
+	refused 4 'not among the 1 trusted' "$cairn" verify --quiet --cert stranger.crt report
+	local file
+	for file in report.json report.txt report.dfxml; do
+		cp -r report altered
+		sed -i '0,/a/s//b/' altered/$file
+		refused 3 "$file: is not what it was" "$cairn" verify --quiet --cert examiner.crt altered
+		rm altered/$file
+		refused 3 "$file: is in the manifest" "$cairn" verify --quiet --cert examiner.crt altered
+		ln -s /etc/passwd altered/$file
+		expect 5 "$cairn" verify --quiet --cert examiner.crt altered
+		rm -r altered
+	done
+	# With the manifest made to fit, it is the signature that does not; nor if it is gone.
+	cp -r report altered
+	sed -i '0,/a/s//b/' altered/report.txt
+	(cd altered && sha256sum report.json report.txt report.dfxml >report.sha256)
+	expect 0 "$cairn" verify --no-signature altered
+	expect 4 "$cairn" verify --quiet --cert examiner.crt altered
+	rm altered/report.sha256.p7s
+	refused 4 'is not signed' "$cairn" verify --quiet --cert examiner.crt altered
+	echo "$(printf %064d 0)  ../image.raw" >altered/report.sha256
+	refused 5 'line 1 is malformed' "$cairn" verify --quiet --cert examiner.crt altered
+	rm altered/report.sha256
+	expect 1 "$cairn" verify --quiet --cert examiner.crt altered
+	echo more >report/more
+	expect 0 "$cairn" verify --cert examiner.crt report
+	grep -q 'more: is not in the manifest' out
+}
+
 run_tests "$@"

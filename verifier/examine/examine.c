@@ -47,19 +47,6 @@ static uint64_t now_us(void)
 	return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
 }
 
-static int check_privileges(void)
-{
-	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
-	if (fs < 0 && errno == EPERM)
-		return error_set(STATUS_FAILED, EPERM,
-			"examine needs CAP_SYS_ADMIN, for a loop device and a mount; "
-			"verify and inspect need no privileges");
-	if (fs < 0)
-		return error_errno("this kernel has no fsopen(2), or forbids it");
-	close(fs);
-	return 0;
-}
-
 static struct evidence *evidence_at(struct run *r, size_t i)
 {
 	return r->evidence[i].record ? &r->evidence[i] : NULL;
@@ -239,19 +226,7 @@ static int list_files(struct run *r)
 {
 	struct listing l = {
 		.to = r->o->files, .report = r->report, .tick = tick_list, .context = r};
-	int e = listing_run(&l, r->showing.mount);
-	const struct place place = {.area = "image"};
-	if (e == 0 && l.n_unread == 0)
-		report_good(r->report, "files", &place, "%ju files were listed and read",
-			(uintmax_t)l.n_files);
-	if (e == 0 && l.n_unread)
-		report_uncovered(r->report, "files", &place,
-			"%ju of %ju files were not read, or not wholly",
-			(uintmax_t)l.n_unread, (uintmax_t)l.n_files);
-	if (e == 0)
-		report_uncovered(
-			r->report, "files", &place, "deleted files are not in the list");
-	return e;
+	return listing_run(&l, r->showing.mount);
 }
 
 /* ---- run -----------------------------------------------------------------------------
@@ -457,7 +432,7 @@ int examine_run(const struct examine_options *o, struct examination *e)
 	if (uname(&e->kernel) < 0)
 		e->kernel = (struct utsname){0};
 	clock_gettime(CLOCK_REALTIME, &e->start);
-	int s = check_privileges();
+	int s = safe_mount_check_privileges();
 	if (s < 0)
 		return s;
 	showing_start(&r.showing);

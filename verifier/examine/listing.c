@@ -249,6 +249,19 @@ static int walk_dir(struct walk *w, const struct level *dir)
 	return r;
 }
 
+static void conclude(const struct listing *l)
+{
+	const struct place place = {.area = "image"};
+	if (l->n_unread == 0)
+		report_good(l->report, "files", &place, "%ju files were listed and read",
+			(uintmax_t)l->n_files);
+	else
+		report_uncovered(l->report, "files", &place,
+			"%ju of %ju files were not read, or not wholly",
+			(uintmax_t)l->n_unread, (uintmax_t)l->n_files);
+	report_uncovered(l->report, "files", &place, "deleted files are not in the list");
+}
+
 int listing_run(struct listing *l, int mount)
 {
 	struct stat st;
@@ -264,6 +277,8 @@ int listing_run(struct listing *l, int mount)
 	}
 	if (r == 0)
 		r = flush(&w, 0);
+	if (r == 0)
+		conclude(l);
 	if (root.fd >= 0)
 		close(root.fd);
 	free(w.piece);

@@ -39,6 +39,19 @@ static const struct way {
 
 #define N_WAYS (sizeof ways / sizeof ways[0])
 
+int safe_mount_check_privileges(void)
+{
+	int fs = fsopen("tmpfs", FSOPEN_CLOEXEC);
+	if (fs < 0 && errno == EPERM)
+		return error_set(STATUS_FAILED, EPERM,
+			"examine needs CAP_SYS_ADMIN, for a loop device and a mount; "
+			"verify and inspect need no privileges");
+	if (fs < 0)
+		return error_errno("this kernel has no fsopen(2), or forbids it");
+	close(fs);
+	return 0;
+}
+
 bool safe_mount_knows(const char *type)
 {
 	for (size_t i = 0; i < N_WAYS; i++)

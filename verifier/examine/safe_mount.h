@@ -11,6 +11,9 @@
  * are made detached: they are in no name space, and gone with their descriptor.
  */
 
+/* -EPERM, STATUS_FAILED, if this process may not mount anything. */
+int safe_mount_check_privileges(void);
+
 /* Whether there is a safe way to mount TYPE, a name as blkid gives it. */
 bool safe_mount_knows(const char *type);
 
