@@ -40,6 +40,7 @@ static int stream(struct files_reader *reader, const struct files_entry *entry,
 		return error_memory();
 	errcode_t err =
 		ext2fs_file_open(x->image.fs, (ext2_ino_t)entry->handle, 0, &file);
+	bool opened = !err;
 	unsigned n = 1;
 	int r = 0;
 	while (!err && r == 0 && n) {
@@ -49,7 +50,7 @@ static int stream(struct files_reader *reader, const struct files_entry *entry,
 	}
 	if (err)
 		r = failed(x->image.file, err, "inode", entry->handle);
-	else
+	if (opened)
 		ext2fs_file_close(file);
 	free(data);
 	return r;

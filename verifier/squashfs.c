@@ -60,6 +60,8 @@ int squashfs_open(
 		return bad(s, "absurd block size", 12);
 	if (get_le64(d + 40) < s->size)
 		s->size = get_le64(d + 40);
+	if (s->size < SUPER_SIZE)
+		return bad(s, "no room for a superblock", 40);
 	if (s->inodes > s->directories || s->directories > s->size)
 		return bad(s, "tables outside the file system", 64);
 	s->cache = malloc(SQUASHFS_CACHE * sizeof *s->cache);
@@ -122,7 +124,9 @@ static int get_block(struct squashfs *s, struct squashfs_cursor *c,
 	size_t slot = (size_t)((c->place * UINT64_C(0x9e3779b97f4a7c15)) >> 32) %
 		      SQUASHFS_CACHE;
 	struct squashfs_block *b = &s->cache[slot];
-	int r = b->place == c->place ? 0 : load_block(s, c->place, b);
+	/* A free slot has the place UINT64_MAX; so can a reference. */
+	bool loaded = b->place == c->place && c->place < s->size;
+	int r = loaded ? 0 : load_block(s, c->place, b);
 	/* Damaged ones too: that is where the thing is. */
 	if (c->touched && b->stored) {
 		int t = c->touched(c->context, c->place, b->stored);

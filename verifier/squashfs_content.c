@@ -106,6 +106,11 @@ static int take_xattr(struct squashfs *s, struct squashfs_cursor *c, uint64_t va
 		r = get_value(s, c, &value);
 	if (r == 0 && type & ELSEWHERE)
 		r = follow(s, values, &value);
+	/* Many can be one and the same large value, which is unpacked once. */
+	uint64_t cost = value.size / SQUASHFS_METADATA;
+	if (r == 0 && cost > s->budget)
+		return bad(s, "attributes that never end, up to byte", c->place);
+	s->budget -= r == 0 ? cost : 0;
 	return r < 0 ? r : found(context, name, buffer_span(&value));
 }
 
