@@ -42,7 +42,7 @@ void age_check_revoked(const struct verify_options *o, const struct certificate 
 {
 	if (!o->revoked.size)
 		return;
-	bool signer = is_revoked(o->revoked, by);
+	bool signer = by && is_revoked(o->revoked, by);
 	bool content = root_hash && revoked_root_hash(o->revoked, root_hash);
 	if (signer)
 		report_fault(report, STATUS_TRUST, check, place,

@@ -7,8 +7,8 @@
 /* What a good signature does not say: whether it was revoked, and how old it is. */
 
 /*
- * Looks for the signer BY and, unless NULL, for ROOT_HASH in the list that the caller
- * gave, and reports what is revoked.
+ * Looks for the signer BY and for ROOT_HASH (each unless NULL) in the list that the
+ * caller gave, and reports what is revoked.
  */
 void age_check_revoked(const struct verify_options *o, const struct certificate *by,
 	const char *root_hash, const char *check, const struct place *place,

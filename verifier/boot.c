@@ -271,7 +271,11 @@ void boot_check_program(
 		return;
 	}
 	check_parts(&b, &place, &p);
-	if (!p.is_uki)
+	if (!p.is_uki && o->root_hash)
+		report_fault(report, STATUS_UNCHECKED, "program", &place,
+			"no unified kernel image: no command line has a root hash to "
+			"compare");
+	else if (!p.is_uki)
 		report_note(report, "program", &place,
 			"no unified kernel image: there is no kernel in it");
 	for (size_t i = 0; i < p.pe.n_sections; i++)

@@ -339,6 +339,9 @@ void payload_check_tree(
 			"root hash %s is not one of %s", text, hash_name(p->params.alg));
 		return;
 	}
+	/* That of a signature was looked for with its signer. */
+	if (text != p->signed_hash)
+		age_check_revoked(o, NULL, text, "tree", &p->data, report);
 	if (text == p->claimed)
 		report_note(report, "tree", &p->data,
 			"the root hash is the image's own claim: this can show that it "

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "blobfs/check.h"
+#include "verifier/age.h"
 #include "verifier/boot.h"
 #include "verifier/payload.h"
 #include "verifier/probe.h"
@@ -61,6 +62,14 @@ static void lay_out(struct bare *b, const struct file *f, const struct verify_op
 		b->data.size = at;
 }
 
+/* What was asked for, and is only looked for elsewhere, is told; good it is not. */
+static void tell_unchecked(
+	const struct place *place, const char *option, struct report *report)
+{
+	report_fault(report, STATUS_UNCHECKED, "options", place,
+		"%s was not checked: it is not for what this is", option);
+}
+
 /* Who gives the root hash trusts it; there is nothing else to trust here. */
 static void check_trust(
 	const struct payload *p, const struct verify_options *o, struct report *report)
@@ -100,6 +109,8 @@ static int verify_data(
 	check_trust(&p, o, report);
 	payload_check_tree(&p, o, report);
 	check_file_system(&p, report);
+	if (o->has_floor)
+		age_check_payload(&p, o, report);
 	return 0;
 }
 
@@ -139,6 +150,14 @@ static int verify_blobfs(
 			(uintmax_t)check.n_blobs, (uintmax_t)check.n_bytes);
 	report_uncovered(report, "blobfs", &c.place,
 		"the index and the refs: they can hide a blob, not change one");
+	/* Who wants a signature or a root hash must not take a blobfs image for it. */
+	if (o->pins)
+		report_fault(report, STATUS_TRUST, "signature", &c.place,
+			"there is no signature");
+	if (o->root_hash)
+		tell_unchecked(&c.place, "--root-hash", report);
+	if (o->has_floor)
+		tell_unchecked(&c.place, "--epoch-floor", report);
 	blobfs_store_close(&store);
 	blobfs_device_close(&device);
 	return 0;
@@ -163,6 +182,9 @@ bool verify_is_other(const struct file *f, const struct verify_options *o)
 int verify_other(
 	const struct file *f, const struct verify_options *o, struct report *report)
 {
+	const struct place place = {.area = "image", .size = f->size};
+	if (o->rules)
+		tell_unchecked(&place, "--policy", report);
 	if (o->hash_file || o->has_hash_offset)
 		return verify_data(f, o, report);
 	if (is_blobfs(f))

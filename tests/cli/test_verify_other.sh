@@ -23,6 +23,11 @@ test_veritysetup_pairs() {
 	grep -q "^ok .*172 blocks and their tree are what root hash $hash says" out
 	grep -q '^ok .*erofs, read-only by its format' out
 	refused 7 'nothing says what the root hash is' "$cairn" verify --quiet --hash-file tree.hash data
+	echo "roothash $hash" >revoked
+	refused 4 'its root hash is revoked' \
+		"$cairn" verify --quiet --revoked revoked --root-hash "$hash" --hash-file tree.hash data
+	refused 4 'its epoch 0 is below the floor 1' \
+		"$cairn" verify --quiet --epoch-floor 1 --root-hash "$hash" --hash-file tree.hash data
 	refused 3 'tree block is not what its hash says' \
 		"$cairn" verify --quiet --root-hash "${hash:0:63}0" --hash-file tree.hash data
 	flip data 500000
@@ -94,6 +99,12 @@ test_blobfs_images() {
 	"$CAIRN_BUILD/mkfs.blobfs" --quiet pool a b
 	expect 0 "$cairn" verify pool
 	grep -q '^ok .*2 blobs with .* are what their digests say' out
+	refused 4 'there is no signature' "$cairn" verify --quiet --cert "$fixture/root.crt" pool
+	refused 7 '--root-hash was not checked' "$cairn" verify --quiet \
+		--root-hash "$(cat "$fixture/roothash")" pool
+	refused 7 '--epoch-floor was not checked' "$cairn" verify --quiet --epoch-floor 1 pool
+	echo 'max-size = 1G' >policy
+	refused 7 '--policy was not checked' "$cairn" verify --quiet --policy policy pool
 	expect 0 "$cairn" locate --json pool 0-$(($(stat -c %s pool) / 4096 - 1))
 	at=$(python3 -c 'import json
 print([f["offset"] for f in json.load(open("out"))["found"] if f["kind"] == "blob" and f["size"] > 8192][0])')
