@@ -95,13 +95,17 @@ def damage(cairn, image, tree, mount, count):
         bad = bytearray(content)
         at = block * BLOCK
         bad[at : at + BLOCK] = bytes(b ^ 0x5A for b in bad[at : at + BLOCK])
-        with open("damaged", "wb") as f:
+        # A file of its own each time: mount uses a loop device again that still has the file,
+        # and with it what it read of the damage before.
+        damaged = f"damaged-{block}"
+        with open(damaged, "wb") as f:
             f.write(bad)
-        subprocess.run(["mount", "-o", "loop,ro", "damaged", mount], check=True)
+        subprocess.run(["mount", "-o", "loop,ro", damaged, mount], check=True)
         try:
             now = read_files(mount)
         finally:
             subprocess.run(["umount", mount], check=True)
+            os.unlink(damaged)
         named = claims(found)
         for path, data in files.items():
             if now[path] == data:
