@@ -40,31 +40,51 @@ static int make_directories(int var, const char *path)
 	return 0;
 }
 
-/* A new file in the store, with contents, owner and mode of the one in the image. */
+/* Contents, owner and mode of ORIGINAL; -1 stands for an empty file. */
+static int read_original(
+	int original, const char *stored, struct buffer *contents, struct stat *st)
+{
+	AUTO_FILE from = FILE_CLOSED;
+	*st = (struct stat){.st_mode = S_IFREG | 0644};
+	if (original < 0)
+		return 0;
+	if (fstat(original, st) < 0)
+		return error_errno("/var/%s: cannot look at the original", stored);
+	if (!S_ISREG(st->st_mode) || st->st_size > FILE_MAX)
+		return error_format(
+			"/var/%s: the original is no regular file, or too large", stored);
+	int fd = dup(original);
+	if (fd < 0)
+		return error_errno("/var/%s: cannot duplicate", stored);
+	int r = file_from_fd(&from, fd, stored);
+	if (r == 0)
+		r = buffer_append_zeros(contents, (size_t)st->st_size);
+	return r < 0 ? r : file_read(&from, contents->data, contents->size, 0);
+}
+
+/*
+ * A new file in the store, with contents, owner and mode of the one in the image. It gets
+ * its name when it is whole: half a file would be taken for the whole one from then on.
+ */
 static int copy_to_store(int var, const char *stored, int original)
 {
-	AUTO_FILE from = FILE_CLOSED, to = FILE_CLOSED;
+	AUTO_FILE to = FILE_CLOSED;
 	BUFFER contents = {0};
-	struct stat st = {.st_mode = 0644};
-	if (original >= 0 && fstat(original, &st) < 0)
-		return error_errno("/var/%s: cannot look at the original", stored);
-	if (st.st_size > FILE_MAX)
-		return error_format("/var/%s: the original is too large", stored);
-	int fd = open_below(var, stored, O_RDWR | O_CREAT | O_EXCL, st.st_mode & 07777);
-	int r = fd < 0 ? error_errno("/var/%s: cannot make", stored)
-		       : file_from_fd(&to, fd, stored);
-	if (r < 0 || original < 0)
+	struct stat st;
+	char part[512 + 8];
+	int r = read_original(original, stored, &contents, &st);
+	if (r < 0)
 		return r;
-	if ((fd = dup(original)) < 0)
-		return error_errno("/var/%s: cannot duplicate", stored);
-	r = file_from_fd(&from, fd, stored);
-	if (r == 0)
-		r = buffer_append_zeros(&contents, (size_t)st.st_size);
-	if (r == 0)
-		r = file_read(&from, contents.data, contents.size, 0);
+	snprintf(part, sizeof part, "%s.part", stored);
+	if (unlinkat(var, part, 0) < 0 && errno != ENOENT)
+		return error_errno("/var/%s: cannot remove", part);
+	int fd = open_below(var, part, O_RDWR | O_CREAT | O_EXCL, st.st_mode & 07777);
+	r = fd < 0 ? error_errno("/var/%s: cannot make", part)
+		   : file_from_fd(&to, fd, part);
 	if (r == 0)
 		r = file_write(&to, contents.data, contents.size, 0);
-	if (r == 0 && (fchown(to.fd, st.st_uid, st.st_gid) < 0 || fsync(to.fd) < 0))
+	if (r == 0 && (fchown(to.fd, st.st_uid, st.st_gid) < 0 || fsync(to.fd) < 0 ||
+			      renameat(var, part, var, stored) < 0))
 		r = error_errno("/var/%s: cannot finish", stored);
 	return r;
 }
@@ -90,6 +110,8 @@ static int persist_file(int root, int var, const char *path)
 	snprintf(stored, sizeof stored, STORE "/%s", path);
 	int r = make_directories(var, stored);
 	int original = r < 0 ? -1 : open_below(root, path, O_RDONLY | O_NONBLOCK, 0);
+	if (r == 0 && original < 0 && errno != ENOENT)
+		r = error_errno("/%s: cannot open", path);
 	if (r == 0 && faccessat(var, stored, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
 		r = copy_to_store(var, stored, original);
 	if (original >= 0)
