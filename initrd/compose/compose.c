@@ -118,7 +118,7 @@ static int read_host(struct compose_work *w)
 {
 	BUFFER text = {0};
 	int r = inside_slurp(w->stage.base, "etc/os-release", RELEASE_MAX_SIZE, &text);
-	if (r < 0)
+	if (r == -ENOENT)
 		r = inside_slurp(
 			w->stage.base, "usr/lib/os-release", RELEASE_MAX_SIZE, &text);
 	return r < 0 ? r

@@ -84,9 +84,12 @@ int layer_check_root(const struct layer *l, enum extension_class class)
 			close(fd);
 		return r;
 	}
-	for (struct dirent *e; r == 0 && (e = readdir(dir));)
+	errno = 0;
+	for (struct dirent *e; r == 0 && (e = readdir(dir)); errno = 0)
 		if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0)
 			r = check_top(l, class, e->d_name);
+	if (r == 0 && errno)
+		r = error_errno("%s: cannot list", l->name);
 	closedir(dir);
 	static const char *const owned[] = {"usr/lib/os-release", "etc/os-release"};
 	for (size_t i = 0; r == 0 && i < 2; i++)

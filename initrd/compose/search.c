@@ -98,6 +98,18 @@ static int add(struct search *s, const struct place *p, const char *name,
 	return f->path ? 0 : error_memory();
 }
 
+/* A link to /dev/null hides also where there is no /dev yet, as in the initramfs. */
+static bool is_link_to_null(int root, const char *path)
+{
+	char target[16];
+	int link = inside_open(root, path, O_PATH | O_NOFOLLOW);
+	ssize_t n = link < 0 ? -1 : readlinkat(link, "", target, sizeof target);
+	if (link >= 0)
+		close(link);
+	return n == (ssize_t)strlen("/dev/null") &&
+	       !memcmp(target, "/dev/null", (size_t)n);
+}
+
 /*
  * Opens PATH: for reading if it is a regular file, or a directory where one is wanted.
  * Returns 0 with *FD, which is -1 for a link to /dev/null, or 1 if it is something else.
@@ -107,6 +119,8 @@ static int open_kind(int root, const char *path, bool directory, int *fd)
 	struct stat st;
 	int handle = inside_open(root, path, O_PATH), r = 1;
 	*fd = -1;
+	if (handle == -ENOENT && is_link_to_null(root, path))
+		return 0;
 	if (handle < 0)
 		return error_set(STATUS_FAILED, -handle, "%s: cannot open: %s", path,
 			strerror(-handle));
@@ -125,17 +139,34 @@ static int open_kind(int root, const char *path, bool directory, int *fd)
 	return r;
 }
 
+/*
+ * The next entry of DIR, or NULL at its end. A directory that cannot be listed to its end
+ * (recorded, *R) must not pass for a shorter one: what it lacks may be what closes a
+ * hole.
+ */
+static struct dirent *next_entry(DIR *dir, const char *path, int *r)
+{
+	errno = 0;
+	struct dirent *e = readdir(dir);
+	if (!e && errno)
+		*r = error_errno("%s: cannot list", path);
+	return e;
+}
+
 /* The entry of DIR that is the newest version of NAME; "" if there is none. */
-static void pick_newest(DIR *dir, const char *name, const char *suffix, char entry[256])
+static int pick_newest(
+	DIR *dir, const char *path, const char *name, const char *suffix, char entry[256])
 {
 	struct pick best = {.version = ""}, p;
+	int r = 0;
 	entry[0] = 0;
-	for (struct dirent *e; (e = readdir(dir));)
+	for (struct dirent *e; (e = next_entry(dir, path, &r));)
 		if (pick_parse(&p, e->d_name, name, suffix) &&
 			(!*entry || pick_compare(&p, &best) > 0)) {
 			best = p;
 			strcpy(entry, e->d_name);
 		}
+	return r;
 }
 
 /* Lists the directory PATH. NULL if there is none, or (recorded, *R) it is not listable.
@@ -165,12 +196,14 @@ static int add_choice(struct search *s, const struct place *p, const char *name,
 	DIR *dir = list(p->root, path, &r);
 	if (!dir)
 		return r;
-	pick_newest(dir, name, raw ? class_raw : "", entry);
-	if (raw && !*entry) {
+	r = pick_newest(dir, path, name, raw ? class_raw : "", entry);
+	if (r == 0 && raw && !*entry) {
 		rewinddir(dir);
-		pick_newest(dir, name, RAW, entry);
+		r = pick_newest(dir, path, name, RAW, entry);
 	}
 	closedir(dir);
+	if (r < 0)
+		return r;
 	if (!*entry)
 		return error_format("%s: no version of %s for this machine", path, name);
 	if (snprintf(chosen, sizeof chosen, "%s/%s", path, entry) >= (int)sizeof chosen)
@@ -250,7 +283,7 @@ int search_extensions(int root, enum extension_class class, struct search *s)
 		DIR *dir = list(root, *d, &r);
 		if (!dir)
 			continue;
-		for (struct dirent *e; r == 0 && (e = readdir(dir));)
+		for (struct dirent *e; r == 0 && (e = next_entry(dir, *d, &r));)
 			r = add_entry(s, &p, e->d_name);
 		closedir(dir);
 	}

@@ -48,10 +48,13 @@ static int mount_one(struct compose_work *w, size_t i)
 	if (r == 0)
 		r = layer_check_root(l, w->o->class);
 	for (int h = 0; r == 0 && h < N_HIERARCHIES; h++) {
-		int fd = work_has(w, h) ? inside_open(d->mount,
-						  hierarchy_name((enum hierarchy)h),
-						  O_RDONLY | O_DIRECTORY)
-					: -1;
+		const char *name = hierarchy_name((enum hierarchy)h);
+		int fd = work_has(w, h)
+				 ? inside_open(d->mount, name, O_RDONLY | O_DIRECTORY)
+				 : -ENOENT;
+		if (fd < 0 && fd != -ENOENT)
+			r = error_set(STATUS_FAILED, -fd, "%s: /%s: cannot open: %s",
+				d->file.name, name, strerror(-fd));
 		w->has[h][i] = fd >= 0;
 		w->wanted[h] |= fd >= 0;
 		if (fd >= 0)

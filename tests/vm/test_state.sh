@@ -52,7 +52,10 @@ prepare() {
 	mkdir -p x/etc
 	echo configured >x/etc/configured
 	extension state/lib/confexts/two.confext.raw confext
+	ln -s /dev/null state/lib/extensions/hidden.raw
 	echo 0123456789abcdef0123456789abcdef >state/lib/cairn/persist/etc/machine-id
+	# Of a boot that was cut short while it copied the file.
+	echo of >state/lib/cairn/persist/etc/kept.part
 	echo "$roothash" >facts
 }
 (set -e; prepare) >"$shared/log" 2>&1
