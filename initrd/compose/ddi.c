@@ -154,12 +154,28 @@ static const char *file_system_of(const uint8_t block[BLOCK])
 	return NULL;
 }
 
-static int mount_device(struct ddi *d, const struct mapper *m)
+/*
+ * The number of a device that goes is given to the next one that is made. While the node
+ * is open it stays what it is: it must be the device that was found, not its successor.
+ */
+static int check_node(const struct ddi *d, const struct mapper *m, const char *uuid)
+{
+	struct mapper now;
+	int found = mapper_find(&now, uuid, d->root_hash);
+	if (found < 0 || (found && !strcmp(now.node, m->node)))
+		return found < 0 ? found : 0;
+	return error_set(STATUS_FAILED, ENXIO, "%s: %s is not its device any more",
+		d->file.name, m->node);
+}
+
+static int mount_device(struct ddi *d, const struct mapper *m, const char *uuid)
 {
 	static const char *const no_recovery[] = {"noload", NULL};
 	uint8_t block[BLOCK];
 	AUTO_FILE node = FILE_CLOSED;
 	int r = file_open_image(&node, m->node, O_RDONLY);
+	if (r == 0)
+		r = check_node(d, m, uuid);
 	if (r == 0 && file_read(&node, block, sizeof block, 0) < 0)
 		return error_set(STATUS_CONTENT, EIO,
 			"%s: does not verify against its root hash", d->file.name);
@@ -183,7 +199,7 @@ static int try_mount(struct ddi *d, const char *uuid)
 	int r = found < 0 ? found : found ? 0 : make_device(d, &m, uuid);
 	if (r < 0)
 		return r;
-	r = mount_device(d, &m);
+	r = mount_device(d, &m, uuid);
 	if (r < 0)
 		error_take(&why);
 	/* Also after a failure, and if it is shared: in use it stays. */
