@@ -112,7 +112,7 @@ static int add_submount(struct standing *s, const char *path)
 
 int standing_copy_submounts(struct standing *s)
 {
-	AUTO_MOUNTINFO all;
+	AUTO_MOUNTINFO all = {.n = 0};
 	size_t length = strlen(s->path);
 	int dir = open(s->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
 	if (dir < 0)

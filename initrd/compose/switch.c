@@ -116,7 +116,9 @@ int switch_to_base(struct standing *s)
 	if (r == 0)
 		r = mountinfo_read(&all);
 	int base = r < 0 ? -1 : open(s->path, O_PATH | O_DIRECTORY | O_CLOEXEC);
-	for (size_t i = 0; r == 0 && base >= 0 && i < s->n_submounts; i++)
+	if (r == 0 && base < 0)
+		r = error_errno("%s: cannot open the base", s->path);
+	for (size_t i = 0; r == 0 && i < s->n_submounts; i++)
 		r = attach_again(s, &s->submounts[i], &all, base);
 	if (base >= 0)
 		close(base);
