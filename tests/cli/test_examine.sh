@@ -247,15 +247,25 @@ set_offset(4096)' $other"
 	report '"settings" in faults'
 }
 
+# A device that udev still looks at is not gone when losetup -d returns.
+detach() {
+	losetup -d "$1"
+	for ((i = 0; i < 200; i++)); do
+		[ -n "$(losetup -j image.raw)" ] || return 0
+		sleep 0.05
+	done
+	fail "$1 stays"
+}
+
 test_second_loop_devices() {
 	image
 	examined 6 'losetup -f --show "$1" >"$3/second"'
-	losetup -d "$(cat second)"
+	detach "$(cat second)"
 	report '{"lease", "attached"} <= faults and "writable" in texts'
 	# One that only reads is no harm.
 	examined 0 'losetup -r -f --show "$1" >"$3/second"'
 	examined 0 true
-	losetup -d "$(cat second)"
+	detach "$(cat second)"
 	report '"attached read-only by others as well" in texts'
 	examined 0 true
 	report '"attached read-only" not in texts'
@@ -277,7 +287,7 @@ test_writers_before_the_start() {
 	expect 0 "$cairn" examine --quiet image.raw -- true
 	loop=$(losetup -f --show image.raw)
 	refused_at_once 'can be written to by loop[0-9]+ \(writable\)'
-	losetup -d "$loop"
+	detach "$loop"
 	# A mapping whose descriptor is closed.
 	python3 -c '
 import ctypes, os, time
