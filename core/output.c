@@ -157,6 +157,12 @@ static int place_in_child(struct output *outputs, size_t n)
 	return r < 0 ? r : a.r;
 }
 
+/* One file whose name is free gets it in one step: nothing can come between. */
+static bool is_one_step(const struct output *outputs, size_t n)
+{
+	return n == 1 && !outputs->replace;
+}
+
 int output_commit(struct output *o)
 {
 	return output_commit_all(o, 1);
@@ -170,7 +176,8 @@ int output_commit_all(struct output *outputs, size_t n)
 	sigset_t all, before;
 	sigfillset(&all);
 	pthread_sigmask(SIG_BLOCK, &all, &before);
-	int r = place_in_child(outputs, n);
+	int r = is_one_step(outputs, n) ? place_all(outputs, n)
+					: place_in_child(outputs, n);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		outputs[i].temporary[0] = 0;
 	pthread_sigmask(SIG_SETMASK, &before, NULL);

@@ -6,6 +6,7 @@ what a read costs, follows from how a file got there. From small writes reading 
 long, for ours and the peers alike; readahead from the disk gives large units too.
 """
 import os
+import shutil
 import random
 import subprocess
 
@@ -76,7 +77,7 @@ def remover(*paths):
     def remove():
         for path in paths:
             if os.path.exists(path):
-                os.unlink(path)
+                shutil.rmtree(path) if os.path.isdir(path) else os.unlink(path)
     return remove
 
 
