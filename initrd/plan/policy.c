@@ -165,6 +165,9 @@ static bool is_state(const char *value)
 	return choose(states, value) >= 0;
 }
 
+/* A line of the file, with a NUL. */
+#define LINE_SIZE 1024
+
 /* Each key of the file, and of cairn.KEY= on the command line. */
 enum key {
 	KEY_VERSION,
@@ -284,6 +287,9 @@ int policy_from_cmdline(struct policy *p, const char *line)
 	for (size_t i = 0; r == 0 && i < p->words.n; i++) {
 		const char *word = words_get(&p->words, i), *value;
 		enum key key = key_of_word(p, word, &value);
+		if (strlen("word=") + strlen(word) >= LINE_SIZE)
+			return error_usage(
+				"command line: the word %.32s... is too long", word);
 		if (key == N_KEYS && word_starts(word, "cairn."))
 			return error_usage("command line: nothing knows %s", word);
 		if (key == N_KEYS && word_value(word, "rdinit"))
@@ -376,7 +382,7 @@ int policy_write(const struct policy *p, struct buffer *text)
 
 static int parse_line(struct policy *p, struct span line, unsigned number, bool *seen)
 {
-	char text[1024];
+	char text[LINE_SIZE];
 	if (line.size >= sizeof text || memchr(line.data, 0, line.size))
 		return error_format(
 			"boot policy: line %u is too long or has a NUL", number);

@@ -99,6 +99,19 @@ static void policy_refuses_what_makes_no_sense(void **state)
 	policy_defaults(&p);
 	assert_int_equal(policy_from_cmdline(&p, "quiet"), 0);
 	assert_true(policy_check(&p) < 0);
+	/* What the file cannot hold. */
+	char longest[1200] = "roothash=" HASH " x=";
+	size_t size = strlen(longest);
+	memset(longest + size, 'y', 1023 - strlen("word=x="));
+	policy_defaults(&p);
+	BUFFER file = {0};
+	assert_int_equal(policy_from_cmdline(&p, longest), 0);
+	assert_int_equal(policy_write(&p, &file), 0);
+	struct policy q;
+	assert_int_equal(policy_parse(&q, buffer_span(&file)), 0);
+	longest[strlen(longest)] = 'y';
+	policy_defaults(&p);
+	assert_true(policy_from_cmdline(&p, longest) < 0);
 	static const char *const together[] = {"usrhash=" HASH " cairn.overlay=volatile",
 		"usrhash=" HASH " cairn.subdir=/a",
 		"roothash=" HASH " cairn.persist=/etc/a cairn.state=ext4",
