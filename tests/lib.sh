@@ -41,6 +41,19 @@ refused() {
 	grep -Eq -- "$pattern" "$T/err" || fail "no '$pattern' in: $(cat "$T/err")"
 }
 
+# While another process finds out that the loop device it tried to set up is taken, a mount
+# of it is refused as busy: other tests run beside this one.
+mount() {
+	local i said
+	for ((i = 0; i < 10; i++)); do
+		said=$(command mount "$@" 2>&1) && { [ -z "$said" ] || echo "$said"; return 0; }
+		[[ $said == *'already mounted or mount point busy'* ]] || break
+		sleep 0.1
+	done
+	echo "$said" >&2
+	return 1
+}
+
 run_tests() {
 	local only=${1:-} number=0 name failed=0
 	for name in $(declare -F | awk '$3 ~ /^test_/ { print $3 }'); do

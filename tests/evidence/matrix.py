@@ -30,6 +30,16 @@ def run(*argv, check=False):
                           stderr=subprocess.PIPE, timeout=120, check=check)
 
 
+def mount(*argv):
+    """As run; a loop device that another process asks for as well is busy for a moment."""
+    for _ in range(10):
+        done = run("mount", *argv)
+        if done.returncode == 0 or b"busy" not in done.stderr:
+            break
+        time.sleep(0.1)
+    return done
+
+
 def losetup(path, *options):
     return run("losetup", "-f", "--show", *options, path, check=True).stdout.decode().strip()
 
@@ -77,7 +87,7 @@ def by_mount(source, journal_loop, options, mnt):
     if journal_loop:
         name = "logdev" if "/xfs" in images_name(source) else "journal_path"
         options += f",{name}={journal_loop}"
-    mounted = run("mount", "-o", options, source, mnt).returncode == 0
+    mounted = mount("-o", options, source, mnt).returncode == 0
     if mounted:
         read_all(mnt)
         run("umount", mnt, check=True)
@@ -337,7 +347,7 @@ def peer(options, out):
         if options != "ro,loop":
             source = losetup(image, "-r")
             devices.append(source)
-        run("mount", "-o", options, source, f"{out}/mnt", check=True)
+        mount("-o", options, source, f"{out}/mnt").check_returncode()
         return subprocess.Popen(["sh", "-c", READER, out], cwd=f"{out}/mnt",
                                 stderr=subprocess.DEVNULL)
 

@@ -9,6 +9,7 @@ import json
 import os
 import random
 import subprocess
+import time
 import sys
 
 BLOCK = 4096
@@ -76,6 +77,15 @@ def outside(data, claimed):
     return data
 
 
+def attach(image, mount):
+    """Mounts; a loop device that another process asks for as well is busy for a moment."""
+    for _ in range(10):
+        if subprocess.run(["mount", "-o", "loop,ro", image, mount]).returncode == 0:
+            return
+        time.sleep(0.1)
+    raise OSError(f"{image} cannot be mounted")
+
+
 def damage(cairn, image, tree, mount, count):
     with open(image, "rb") as f:
         content = f.read()
@@ -100,7 +110,7 @@ def damage(cairn, image, tree, mount, count):
         damaged = f"damaged-{block}"
         with open(damaged, "wb") as f:
             f.write(bad)
-        subprocess.run(["mount", "-o", "loop,ro", damaged, mount], check=True)
+        attach(damaged, mount)
         try:
             now = read_files(mount)
         finally:

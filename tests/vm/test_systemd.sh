@@ -4,9 +4,9 @@
 . "$(dirname "$0")/lib.sh"
 
 test_base_tree_reaches_multi_user() {
+	local words='cairn.state=volatile cairn.extensions=yes console=ttyS0 panic=-1'
 	expect 0 "$cairn" build "$base" -o os.raw --overlay etc --drivers virtio --quiet \
-		--cmdline "cairn.state=volatile cairn.extensions=yes console=ttyS0 panic=-1 \
-			no_timer_check systemd.show_status=yes"
+		--cmdline "$words no_timer_check systemd.show_status=yes"
 	local before
 	before=$(stat -c '%Y %Z %s' os.raw)
 	expect 0 "$cairn" boot os.raw --uefi --accel tcg --timeout "$boot_timeout" \

@@ -12,6 +12,9 @@
 #include <sys/statvfs.h>
 #include <unistd.h>
 
+#define BUSY_TRIES   25
+#define BUSY_WAIT_US 20000
+
 #define N_OPTIONS 4
 
 /*
@@ -130,6 +133,22 @@ static int try_way(const struct way *way, const char *device, bool replay,
 	return mount;
 }
 
+/*
+ * While another process finds out that the loop device it tried to set up is taken, the
+ * kernel holds the device for it, and a mount of it is refused as busy.
+ */
+static int try_patiently(const struct way *way, const char *device, bool replay,
+	const char *journal, struct buffer *used)
+{
+	int mount = -EBUSY;
+	for (unsigned i = 0; i < BUSY_TRIES && mount == -EBUSY; i++) {
+		if (i > 0)
+			usleep(BUSY_WAIT_US);
+		mount = try_way(way, device, replay, journal, used);
+	}
+	return mount;
+}
+
 int safe_mount(const char *type, const char *device, bool replay, const char *journal,
 	struct buffer *options)
 {
@@ -139,7 +158,7 @@ int safe_mount(const char *type, const char *device, bool replay, const char *jo
 	for (size_t i = 0; i < N_WAYS && mount < 0; i++) {
 		if (strcmp(ways[i].type, type) != 0 || (tried && replay))
 			continue;
-		mount = try_way(&ways[i], device, replay, journal, options);
+		mount = try_patiently(&ways[i], device, replay, journal, options);
 		if (!tried)
 			error_take(&first);
 		tried = true;
