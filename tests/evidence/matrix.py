@@ -144,8 +144,8 @@ def look(name, way, out):
     files = [f for f in (f"{name}.raw", f"{name}.raw.journal")
              if os.path.exists(f"{out}/images/{f}")]
     for f in files:
-        run("cp", "--sparse=always", f"{out}/images/{f}", f"{out}/work/{f}", check=True)
-    copies = [f"{out}/work/{f}" for f in files]
+        run("cp", "--sparse=always", f"{out}/images/{f}", f"{out}/copies/{f}", check=True)
+    copies = [f"{out}/copies/{f}" for f in files]
     before = [state(f) for f in copies]
     mounted = way(copies[0], copies[1] if len(copies) > 1 else None, f"{out}/mnt")
     found = [differences(b, state(f)) for b, f in zip(before, copies)]
@@ -314,7 +314,7 @@ def under_attack(start, finish, attack, earlier, out):
     for f in ("ready", "go", "seen", "end"):
         with contextlib.suppress(FileNotFoundError):
             os.unlink(f"{out}/{f}")
-    image = f"{out}/work/attacked.raw"
+    image = f"{out}/copies/attacked.raw"
     run("cp", "--sparse=always", f"{out}/images/erofs.raw", image, check=True)
     end_earlier = earlier(image) if earlier else None
     process = start(image)
@@ -419,7 +419,7 @@ def main():
     parser.add_argument("out")
     args = parser.parse_args()
     CAIRN, FAULTS, out = os.path.realpath(args.cairn), [], os.path.realpath(args.out)
-    for d in ("images", "work", "mnt"):
+    for d in ("images", "copies", "mnt"):
         os.makedirs(f"{out}/{d}", exist_ok=True)
     names = SHORT if args.short else []
     made = run(f"{os.path.dirname(os.path.realpath(__file__))}/make-images", f"{out}/images",
@@ -430,7 +430,7 @@ def main():
     for part in (matrix,) if args.short else (matrix, attacks):
         text += table(*part(made.stdout.decode().split(), out, args.short)) + "\n"
         print(text.split("\n\n")[-2] + "\n", flush=True)
-    shutil.rmtree(f"{out}/work")
+    shutil.rmtree(f"{out}/copies")
     for fault in FAULTS:
         print("FAULT", fault)
     if args.write and not FAULTS:
