@@ -134,9 +134,14 @@ static void check_given_hash(
 			"the partitions' UUIDs say root hash %s, not the %s that was "
 			"given",
 			p->claimed, p->given);
-	else if (o->root_hash && !p->given)
+	else if (o->root_hash && !p->given && o->pins)
 		report_note(report, "root-hash", &p->data,
 			"the root hash that was given is another partition's");
+	/* Without signers either, its hash would be its own word for itself. */
+	else if (o->root_hash && !p->given)
+		report_fault(report, STATUS_UNCHECKED, "root-hash", &p->data,
+			"the root hash that was given is another partition's, and "
+			"nothing else vouches for this one");
 }
 
 static int check_payloads(

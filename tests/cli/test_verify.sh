@@ -214,6 +214,30 @@ edited() {
 	bash make-image "$T/edited"
 }
 
+# Of two sets, the given root hash is the word for one; the other's own claim is none.
+test_root_hash_given_for_one_of_two() {
+	cat >more <<-'E'
+		cp data data2
+		printf x | dd of=data2 bs=1 seek=2000 conv=notrunc status=none
+		second=$(veritysetup format data2 tree2 --salt 00 | awk '/^Root hash/ { print $3 }')
+		signature "$second"
+		partition usr data2 8484680C-9521-48C6-9C11-B0720656F69E "$(uuid "${second:0:32}")" 65536
+		partition usr-verity tree2 77FF5F63-E7B6-4633-ACF4-1565B864C0E6 "$(uuid "${second:32}")" 32768
+		partition usr-signature signature E7BB33FB-06CF-4E81-8273-E543B413E2E2 00000000-0000-4000-8000-000000000004 0
+	E
+	edited '/^partition signature /r more'
+	hash=$(cat "$fixture/roothash")
+	cp edited/image.raw "$fixture/root.crt" .
+	good
+	expect 0 "$cairn" verify --no-signature image.raw
+	expect 0 "$cairn" verify --cert root.crt --root-hash "$hash" image.raw
+	grep -q "^note .*usr partition .*: the root hash that was given is another partition's" out
+	refused 7 'nothing else vouches for this one' \
+		"$cairn" verify --quiet --no-signature --root-hash "$hash" image.raw
+	refused 7 'nothing else vouches for this one' \
+		"$cairn" verify --quiet --no-signature --root-hash "$(cat edited/roothash)" image.raw
+}
+
 test_command_line_of_the_uki() {
 	local status words pattern
 	while IFS='|' read -r status words pattern; do
