@@ -14,8 +14,8 @@
 #include "core/path.h"
 #include "verifier/examine/safe_mount.h"
 
-/* How long a device may take to let go of its file. */
-#define DETACH_MS 2000
+/* How long a device may take to let go of its file: udev, say, looks at it once more. */
+#define DETACH_MS 10000
 
 void showing_start(struct showing *s)
 {
@@ -328,8 +328,9 @@ void showing_check_ended(struct showing *s, struct report *report)
 			continue;
 		const struct place place = loop_place(w);
 		if (loop_lingers(&w->loop, DETACH_MS))
-			report_fault(report, STATUS_CHANGED, "detached", &place,
-				"is still in use by somebody");
+			report_fault(report, STATUS_UNCHECKED, "detached", &place,
+				"is still in use by somebody, %d s after it was let go",
+				DETACH_MS / 1000);
 		else
 			report_good(report, "detached", &place, "is detached");
 	}

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "core/block_hash.h"
+#include "core/confine.h"
 #include "verifier/examine/view.h"
 
 #define MAX_IO      ((size_t)1 << 20)
@@ -276,6 +277,9 @@ int view_server_run(struct view_server *s)
 		fuse_session_new(&args, &operations, sizeof operations, s);
 	snprintf(path, sizeof path, "/dev/fd/%d", s->device);
 	if (!session || fuse_session_mount(session, path) != 0)
+		return 1;
+	/* It needs what is open, and nothing else of the system. */
+	if (confine() < 0)
 		return 1;
 	for (unsigned i = 0; i < N_THREADS; i++)
 		if (pthread_create(&threads[i], NULL, answer, session))
