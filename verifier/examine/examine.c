@@ -11,20 +11,14 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "verifier/examine/confine.h"
+#include "verifier/examine/exhibit.h"
 #include "verifier/examine/listing.h"
-#include "verifier/examine/part.h"
 #include "verifier/examine/safe_mount.h"
 #include "verifier/examine/showing.h"
 #include "verifier/examine/uncovered.h"
 
-/* Larger files get larger blocks: their digests lie in memory. */
-#define LARGE_FILE (UINT64_C(16) << 30)
-
 /* How often the trip-wires are looked at while COMMAND runs. */
 #define WATCH_MS 5
-
-/* How many places of changed blocks a report lists. */
-#define RANGES_SHOWN 100
 
 #define IMAGE   0
 #define JOURNAL 1
@@ -33,10 +27,7 @@ struct run {
 	const struct examine_options *o;
 	struct examination *e;
 	struct report *report;
-	struct evidence evidence[EXAMINED_FILES];
-	struct memory leaves[EXAMINED_FILES];
-	struct memory copies[EXAMINED_FILES];
-	struct part parts[EXAMINED_FILES];
+	struct exhibit exhibits[EXAMINED_FILES];
 	struct showing showing;
 };
 
@@ -49,7 +40,8 @@ static uint64_t now_us(void)
 
 static struct evidence *evidence_at(struct run *r, size_t i)
 {
-	return r->evidence[i].record ? &r->evidence[i] : NULL;
+	struct evidence *v = &r->exhibits[i].evidence;
+	return v->record ? v : NULL;
 }
 
 /* ---- trip-wires ----------------------------------------------------------------------
@@ -86,67 +78,21 @@ static int tick_last(void *context)
 	return 0;
 }
 
-/* ---- before: hash, and make the block digests ----------------------------------------
- */
-
-static uint32_t block_size_for(uint64_t size)
-{
-	return size > LARGE_FILE ? PASS_BLOCK_MAX : PASS_BLOCK_MIN;
-}
-
-static bool shall_copy(const struct run *r, size_t i)
-{
-	uint64_t size = r->parts[i].size;
-	if (r->o->no_hash_before)
-		return false;
-	return r->o->seal || (size <= r->o->seal_limit && size < memory_room() / 4);
-}
-
-static int first_pass(struct run *r, size_t i)
-{
-	struct evidence *v = &r->evidence[i];
-	struct examined_file *record = v->record;
-	struct pass pass = {.file = &v->file,
-		.digests = &record->first,
-		.interop = r->o->interop,
-		.piece_size = r->o->piece_size,
-		.block_size = block_size_for(v->file.size),
-		.leaves = &r->leaves[i],
-		.copy_offset = r->parts[i].offset,
-		.tick = tick_first,
-		.context = r};
-	uint64_t size = pass_blocks(v->file.size, pass.block_size) * PASS_DIGEST;
-	int e = memory_make(&r->leaves[i], "cairn-digests", size);
-	record->first.block_size = pass.block_size;
-	if (e < 0 || r->o->no_hash_before)
-		return e;
-	if (shall_copy(r, i)) {
-		e = memory_make(&r->copies[i], "cairn-copy", r->parts[i].size);
-		pass.copy = &r->copies[i];
-	}
-	progress_begin("hashing", v->file.size);
-	if (e == 0)
-		e = pass_run(&pass);
-	progress_end();
-	if (e == 0)
-		e = memory_seal(&r->leaves[i]);
-	return e == 0 && pass.copy ? memory_seal(&r->copies[i]) : e;
-}
-
 /* ---- show: views, loop devices, mounts -----------------------------------------------
  */
 
 static int add_view(struct run *r, unsigned which, size_t i, bool writable)
 {
-	const struct view_source source = {.file = &r->evidence[i].file,
-		.offset = r->parts[i].offset,
-		.size = r->parts[i].size,
-		.block_size = r->evidence[i].record->first.block_size,
-		.leaves = &r->leaves[i],
+	struct exhibit *x = &r->exhibits[i];
+	const struct view_source source = {.file = &x->evidence.file,
+		.offset = x->part.offset,
+		.size = x->part.size,
+		.block_size = x->evidence.record->first.block_size,
+		.leaves = &x->leaves,
 		.first_read = r->o->no_hash_before,
 		.writable = writable};
-	return showing_add(&r->showing, which, &r->evidence[i], &source,
-		r->copies[i].fd > 0 ? &r->copies[i] : NULL);
+	return showing_add(&r->showing, which, &x->evidence, &source,
+		x->copy.fd > 0 ? &x->copy : NULL);
 }
 
 static uint64_t attributes(const struct examine_options *o)
@@ -162,8 +108,8 @@ static int show_replayed(struct run *r)
 	if (e == 0 && evidence_at(r, JOURNAL))
 		e = add_view(r, SHOWN_JOURNAL_COPY, JOURNAL, true);
 	if (e == 0)
-		e = showing_replay(
-			&r->showing, r->parts[IMAGE].type, attributes(r->o), &options);
+		e = showing_replay(&r->showing, r->exhibits[IMAGE].part.type,
+			attributes(r->o), &options);
 	if (e == 0 && !(r->e->replay_options = buffer_steal_text(&options)))
 		return -ENOMEM;
 	return e < 0 ? error_context(e, "the replayed copy") : 0;
@@ -172,8 +118,8 @@ static int show_replayed(struct run *r)
 /* Loop devices show whole sectors only. */
 static void report_tail(struct run *r)
 {
-	const struct part *p = &r->parts[IMAGE];
-	struct place place = evidence_place(&r->evidence[IMAGE]);
+	const struct part *p = &r->exhibits[IMAGE].part;
+	struct place place = evidence_place(&r->exhibits[IMAGE].evidence);
 	place.size = p->size % 512;
 	place.offset = p->offset + p->size - place.size;
 	if (place.size)
@@ -184,7 +130,7 @@ static void report_tail(struct run *r)
 static int show(struct run *r)
 {
 	BUFFER options = {0};
-	const char *type = r->parts[IMAGE].type;
+	const char *type = r->exhibits[IMAGE].part.type;
 	if (!safe_mount_knows(type) && !*type)
 		return error_format(
 			"%s: not examined: nothing that is known is in it", r->o->image);
@@ -204,7 +150,7 @@ static int show(struct run *r)
 		return e;
 	if (!(r->e->mount_options = buffer_steal_text(&options)))
 		return -ENOMEM;
-	const struct place place = evidence_place(&r->evidence[IMAGE]);
+	const struct place place = evidence_place(&r->exhibits[IMAGE].evidence);
 	report_good(r->report, "mount", &place, "mounted as %s with %s", type,
 		r->e->mount_options);
 	/* A copy that cannot be replayed does not hide the original. */
@@ -258,83 +204,16 @@ static int run_command(struct run *r)
 /* ---- after: compare, and hash again --------------------------------------------------
  */
 
-static void report_changed_blocks(struct run *r, size_t i, struct ranges *changed)
-{
-	struct place place = evidence_place(&r->evidence[i]);
-	uint32_t block_size = r->evidence[i].record->first.block_size;
-	ranges_sort(changed);
-	for (size_t n = 0; n < changed->n_items && n < RANGES_SHOWN; n++) {
-		place.block = changed->items[n].first;
-		place.n_blocks = changed->items[n].count;
-		place.offset = place.block * block_size;
-		place.size = place.n_blocks * block_size;
-		report_fault(r->report, STATUS_CHANGED, "hash", &place,
-			"is not what it was in the beginning");
-	}
-	place = evidence_place(&r->evidence[i]);
-	if (changed->n_items > RANGES_SHOWN)
-		report_fault(r->report, STATUS_CHANGED, "hash", &place,
-			"%ju blocks are not what they were in the beginning; the first "
-			"%d places are listed",
-			(uintmax_t)changed->blocks, RANGES_SHOWN);
-}
-
-static void compare_digests(struct run *r, size_t i, struct ranges *changed)
-{
-	const struct examined_file *f = r->evidence[i].record;
-	const struct place place = evidence_place(&r->evidence[i]);
-	if (changed->blocks)
-		report_changed_blocks(r, i, changed);
-	else if (!f->first.done)
-		report_uncovered(r->report, "hash", &place,
-			"was not hashed before, as asked: only what was read is known to "
-			"be as it was");
-	else if (memcmp(f->first.sha256, f->last.sha256, 32) != 0)
-		report_fault(r->report, STATUS_CHANGED, "hash", &place,
-			"has another SHA-256 than in the beginning");
-	else
-		report_good(r->report, "hash", &place,
-			"has the SHA-256 it had in the beginning");
-}
-
-static void last_pass(struct run *r, size_t i)
-{
-	struct evidence *v = &r->evidence[i];
-	const struct place place = evidence_place(v);
-	struct file_state state;
-	struct file now = v->file;
-	if (evidence_state(v, &state) == 0)
-		now.size = state.size;
-	struct pass pass = {.file = &now,
-		.digests = &v->record->last,
-		.interop = r->o->interop,
-		.piece_size = r->o->piece_size,
-		.block_size = v->record->first.block_size,
-		/* All of it is hashed, but of another size there are no block digests. */
-		.leaves = now.size == v->file.size && r->leaves[i].data ? &r->leaves[i]
-									: NULL,
-		.compare = true,
-		.tick = tick_last,
-		.context = r};
-	progress_begin("hashing again", now.size);
-	int e = pass_run(&pass);
-	progress_end();
-	if (e < 0)
-		report_error(r->report, "hash", &place, v->file.name);
-	else
-		compare_digests(r, i, &pass.changed);
-	ranges_free(&pass.changed);
-}
-
 static void compare_all(struct run *r)
 {
+	const struct exhibit_tick tick = {tick_last, r};
 	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		struct evidence *v = evidence_at(r, i);
-		if (!v || v->file.fd < 0)
+		struct exhibit *x = &r->exhibits[i];
+		if (!exhibit_is_open(x))
 			continue;
-		last_pass(r, i);
+		exhibit_last_pass(x, r->o, &tick, r->report);
 		watch_leases(r);
-		evidence_compare(v, r->report);
+		evidence_compare(&x->evidence, r->report);
 	}
 }
 
@@ -347,23 +226,24 @@ static int open_all(struct run *r)
 	e->files[IMAGE].role = "image";
 	e->files[JOURNAL].role = "journal";
 	int s = evidence_open(
-		&r->evidence[IMAGE], r->o->image, &e->files[IMAGE], r->report);
+		&r->exhibits[IMAGE].evidence, r->o->image, &e->files[IMAGE], r->report);
 	if (s == 0 && r->o->journal)
-		s = evidence_open(&r->evidence[JOURNAL], r->o->journal,
+		s = evidence_open(&r->exhibits[JOURNAL].evidence, r->o->journal,
 			&e->files[JOURNAL], r->report);
 	if (s == 0)
-		s = part_survey(&r->evidence[IMAGE].file, e);
+		s = part_survey(&r->exhibits[IMAGE].evidence.file, e);
 	if (s == 0)
-		s = part_find(
-			&r->evidence[IMAGE].file, r->o->partition, &r->parts[IMAGE]);
+		s = part_find(&r->exhibits[IMAGE].evidence.file, r->o->partition,
+			&r->exhibits[IMAGE].part);
 	if (s < 0)
 		return s;
-	r->parts[JOURNAL].size = r->evidence[JOURNAL].file.size;
+	r->exhibits[JOURNAL].part.size = r->exhibits[JOURNAL].evidence.file.size;
 	if (r->o->type)
-		snprintf(r->parts[IMAGE].type, sizeof r->parts[IMAGE].type, "%s",
-			r->o->type);
-	snprintf(e->file_system, sizeof e->file_system, "%s", r->parts[IMAGE].type);
-	e->partition = r->parts[IMAGE].number;
+		snprintf(r->exhibits[IMAGE].part.type,
+			sizeof r->exhibits[IMAGE].part.type, "%s", r->o->type);
+	snprintf(e->file_system, sizeof e->file_system, "%s",
+		r->exhibits[IMAGE].part.type);
+	e->partition = r->exhibits[IMAGE].part.number;
 	return 0;
 }
 
@@ -371,9 +251,10 @@ static int open_all(struct run *r)
 static int work(struct run *r)
 {
 	int e = 0;
+	const struct exhibit_tick tick = {tick_first, r};
 	for (size_t i = 0; i < EXAMINED_FILES && e == 0; i++)
 		if (evidence_at(r, i))
-			e = first_pass(r, i);
+			e = exhibit_first_pass(&r->exhibits[i], r->o, &tick);
 	uint64_t before = now_us();
 	if (e == 0)
 		e = show(r);
@@ -415,16 +296,14 @@ static void examine_files(struct run *r)
 	} else {
 		report_error(r->report, "begin", &place, r->o->image);
 	}
-	uncovered_areas(r->e, r->evidence[IMAGE].file.size);
+	uncovered_areas(r->e, r->exhibits[IMAGE].evidence.file.size);
 }
 
 int examine_run(const struct examine_options *o, struct examination *e)
 {
 	struct run r = {.o = o, .e = e, .report = &e->report};
-	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		r.evidence[i] = EVIDENCE_CLOSED;
-		r.leaves[i] = r.copies[i] = MEMORY_NONE;
-	}
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		r.exhibits[i] = EXHIBIT_NONE;
 	e->argv = o->argv;
 	e->custody = o->custody;
 	e->invocation = o->invocation;
@@ -440,10 +319,7 @@ int examine_run(const struct examine_options *o, struct examination *e)
 	clock_gettime(CLOCK_REALTIME, &e->end);
 	showing_end(&r.showing);
 	showing_free(&r.showing);
-	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		memory_free(&r.leaves[i]);
-		memory_free(&r.copies[i]);
-		evidence_close(&r.evidence[i]);
-	}
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		exhibit_close(&r.exhibits[i]);
 	return 0;
 }
