@@ -49,9 +49,8 @@ small_system() {
 	local dir
 	mkdir -p system/{dev,proc,sys,run,tmp,etc,opt,var} system/usr/{bin,sbin,lib,lib64,share}
 	for dir in bin sbin lib lib64; do ln -s usr/$dir system/$dir; done
-	program "$(command -v bash)" "$(command -v cat)" "$(command -v mount)" "$(command -v umount)" \
-		$(for p in cp rm mkdir head tail grep sed wc ls sleep ln stat od dd touch chmod seq sort; do
-			command -v $p; done)
+	program $(type -P bash cat mount umount cp rm mkdir head tail grep sed wc ls sleep ln stat od \
+		dd touch chmod seq sort)
 	printf 'ID=test\nVERSION_ID=1\n' >system/usr/lib/os-release
 }
 
