@@ -6,7 +6,10 @@ export CAIRN_TOOLS=${CAIRN_TOOLS:-$CAIRN_BUILD/tools}
 helpers=$CAIRN_TOP/tests/helpers
 types='erofs squashfs ext4'
 
+# A file of its own each time: mount uses a loop device again that still has the file, and
+# with it its size and what was read of it before.
 make_filesystem() {
+	rm -f "$3"
 	"$CAIRN_BUILD/tests/helpers/make-filesystem" "$@"
 }
 
