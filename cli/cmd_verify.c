@@ -55,24 +55,35 @@ static int write_junit(const struct file *to, const struct file *f,
 	return r < 0 ? r : file_write(to, xml.data, xml.size, 0);
 }
 
-/* Everything that is needed, before a byte of the image is looked at. */
-static int open_all(const struct verify_arguments *o, const char *path, struct file *f,
-	struct file *manifest, struct file *hash)
+/* What is looked at. */
+struct inputs {
+	struct file f, manifest, hash, image;
+};
+
+static void close_all(struct inputs *in)
 {
-	int r = file_open_image(f, path, O_RDONLY);
+	file_close(&in->f);
+	file_close(&in->manifest);
+	file_close(&in->hash);
+	file_close(&in->image);
+}
+
+/* Everything that is needed, before a byte of the image is looked at. */
+static int open_all(const struct verify_arguments *o, struct inputs *in)
+{
+	int r = file_open_image(&in->f, o->path, O_RDONLY);
 	if (r == 0 && o->manifest && o->rules.n_items)
-		r = file_open(manifest, o->manifest);
+		r = file_open(&in->manifest, o->manifest);
 	if (r == 0 && o->hash_file)
-		r = file_open_image(hash, o->hash_file, O_RDONLY);
+		r = file_open_image(&in->hash, o->hash_file, O_RDONLY);
+	if (r == 0 && o->image)
+		r = file_open_image(&in->image, o->image, O_RDONLY);
 	return r < 0 ? r : confine();
 }
 
-static int verify(
-	const struct verify_arguments *o, const char *path, const struct file *junit)
+static int verify_inputs(const struct verify_arguments *o, const struct inputs *in,
+	const struct file *junit)
 {
-	AUTO_FILE f = FILE_CLOSED;
-	AUTO_FILE manifest = FILE_CLOSED;
-	AUTO_FILE hash = FILE_CLOSED;
 	AUTO_REPORT report = {0};
 	const struct verify_options v = {.root_hash = o->root_hash,
 		.pins = verify_arguments_pins(o),
@@ -82,32 +93,43 @@ static int verify(
 		.has_floor = o->has_floor,
 		.epoch_floor = o->epoch_floor,
 		.rules = o->rules.n_items ? &o->rules : NULL,
-		.manifest = o->manifest ? &manifest : NULL,
-		.hash_file = o->hash_file ? &hash : NULL,
+		.manifest = o->manifest ? &in->manifest : NULL,
+		.image = o->image ? &in->image : NULL,
+		.hash_file = o->hash_file ? &in->hash : NULL,
 		.hash_offset = o->hash_offset,
 		.has_hash_offset = o->has_hash_offset,
 		.jobs = o->jobs};
 	struct timespec start;
 	clock_gettime(CLOCK_MONOTONIC, &start);
-	int r = open_all(o, path, &f, &manifest, &hash);
-	if (r == 0)
-		r = verify_image(&f, &v, &report);
+	int r = verify_image(&in->f, &v, &report);
 	if (r < 0)
 		return r;
 	if (junit)
-		r = write_junit(junit, &f, &report, &start);
-	return r < 0 ? r : tell(o, &f, &report);
+		r = write_junit(junit, &in->f, &report, &start);
+	return r < 0 ? r : tell(o, &in->f, &report);
+}
+
+static int verify(const struct verify_arguments *o, const struct file *junit)
+{
+	struct inputs in = {FILE_CLOSED, FILE_CLOSED, FILE_CLOSED, FILE_CLOSED};
+	int r = open_all(o, &in);
+	if (r == 0)
+		r = verify_inputs(o, &in, junit);
+	close_all(&in);
+	return r;
 }
 
 /* The report of an examination: a directory. */
-static int verify_dossier(const struct verify_arguments *o, const char *path)
+static int verify_dossier(const struct verify_arguments *o)
 {
 	AUTO_REPORT report = {0};
-	const struct file name = {.fd = -1, .name = (char *)(uintptr_t)path};
+	const struct file name = {.fd = -1, .name = (char *)(uintptr_t)o->path};
 	const struct certificates *pins = verify_arguments_pins(o);
 	if (o->junit)
 		return error_usage("verify: --junit is for images");
-	int r = dossier_verify(path, pins, o->no_signature, &report);
+	if (o->image)
+		return error_usage("verify: --image is for an EFI program");
+	int r = dossier_verify(o->path, pins, o->no_signature, &report);
 	return r < 0 ? r : tell(o, &name, &report);
 }
 
@@ -128,7 +150,7 @@ static int save_junit(const char *path, const struct file *memory)
  * Who has parsed the image cannot open files any more, so that another process writes
  * this one. Returns in both; the child goes on as if it were alone.
  */
-static int verify_with_junit(const struct verify_arguments *o, const char *path)
+static int verify_with_junit(const struct verify_arguments *o)
 {
 	AUTO_FILE memory = FILE_CLOSED;
 	AUTO_OUTPUT place = OUTPUT_CLOSED;
@@ -144,7 +166,7 @@ static int verify_with_junit(const struct verify_arguments *o, const char *path)
 		return error_errno("cannot start a process");
 	if (pid == 0) {
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
-		return verify(o, path, &memory);
+		return verify(o, &memory);
 	}
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
@@ -161,9 +183,9 @@ static int run(int argc, char **argv)
 	int r = verify_arguments_parse(&o, argc, argv);
 	progress_silence(o.quiet);
 	if (r == 0 && dossier_is(o.path))
-		r = verify_dossier(&o, o.path);
+		r = verify_dossier(&o);
 	else if (r == 0)
-		r = o.junit ? verify_with_junit(&o, o.path) : verify(&o, o.path, NULL);
+		r = o.junit ? verify_with_junit(&o) : verify(&o, NULL);
 	verify_arguments_free(&o);
 	return r;
 }
@@ -202,6 +224,8 @@ const struct verb verb_verify = {
 		"  --hash-file FILE     the hash tree of an IMAGE that is no disk image "
 		"is here\n"
 		"  --hash-offset N      and starts at byte N (with its superblock)\n"
+		"  --image FILE         IMAGE is an EFI program, and must boot this "
+		"disk image\n"
 		"  --policy FILE        hold it to these rules (docs/policy.md)\n"
 		"  --manifest FILE      the image's manifest, for rules on packages\n"
 		"                       (default: the one beside it)\n"

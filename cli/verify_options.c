@@ -29,6 +29,7 @@ enum {
 	OPT_MANIFEST,
 	OPT_TREE_FILE,
 	OPT_TREE_OFFSET,
+	OPT_IMAGE,
 	OPT_JUNIT,
 	OPT_JSON,
 	OPT_QUIET,
@@ -48,6 +49,7 @@ static const struct option long_options[] = {
 	{"manifest", required_argument, NULL, OPT_MANIFEST},
 	{"hash-file", required_argument, NULL, OPT_TREE_FILE},
 	{"hash-offset", required_argument, NULL, OPT_TREE_OFFSET},
+	{"image", required_argument, NULL, OPT_IMAGE},
 	{"junit", required_argument, NULL, OPT_JUNIT},
 	{"json", no_argument, NULL, OPT_JSON},
 	{"quiet", no_argument, NULL, OPT_QUIET},
@@ -138,6 +140,9 @@ static int take_option(struct verify_arguments *o, int option, char **argv)
 		free(o->manifest);
 		o->manifest = strdup(optarg);
 		return o->manifest ? 0 : error_memory();
+	case OPT_IMAGE:
+		o->image = optarg;
+		return 0;
 	case OPT_JUNIT:
 		o->junit = optarg;
 		return 0;

@@ -11,7 +11,7 @@
 /* The command line of `cairn verify`. */
 struct verify_arguments {
 	const char *path; /* what is verified */
-	const char *hash_file;
+	const char *hash_file, *image;
 	uint64_t hash_offset;
 	bool has_hash_offset;
 	struct certificates pins;

@@ -12,11 +12,4 @@
 void boot_check(const struct disk *disk, const struct payload *payloads,
 	size_t n_payloads, const struct verify_options *o, struct report *report);
 
-/*
- * The same for one EFI program that is a file of its own: what its UKI boots is compared
- * with the root hash that was given, and its parts with each other.
- */
-void boot_check_program(
-	const struct file *f, const struct verify_options *o, struct report *report);
-
 #endif

@@ -9,6 +9,7 @@
 #include "verifier/payload.h"
 #include "verifier/rules_check.h"
 #include "verifier/verify_other.h"
+#include "verifier/verify_program.h"
 
 static void check_table(const struct disk *disk, struct report *report)
 {
@@ -179,6 +180,8 @@ int verify_image(
 	const struct file *f, const struct verify_options *o, struct report *report)
 {
 	AUTO_DISK disk = {0};
+	if (o->image && !verify_is_program(f))
+		return error_usage("%s: --image is for an EFI program", f->name);
 	if (verify_is_other(f, o))
 		return verify_other(f, o, report);
 	int r = disk_open(&disk, f);

@@ -23,6 +23,8 @@ struct verify_options {
 	const struct file
 		*manifest; /* the image's manifest, for rules about packages, or NULL
 			    */
+	const struct file
+		*image; /* the disk image that an EFI program must boot, or NULL */
 	/*
 	 * The hash area of a data file that is no disk image, where it is not directly
 	 * behind a file system: in this file (NULL: in the data file) at this offset.
@@ -37,7 +39,8 @@ struct verify_options {
  * Checks all of F: a disk image, data with a hash tree, a blobfs image, or an EFI
  * program. Adds what it finds to REPORT; faults do not make it fail. A check that could
  * not run (no certificate to check a signature against, unless NO_SIGNATURE) is a fault
- * of status 7. Negative only if the verification itself could not be done.
+ * of status 7. Negative only if the verification itself could not be done, and with
+ * an `image` for what is no EFI program.
  */
 int verify_image(
 	const struct file *f, const struct verify_options *o, struct report *report);

@@ -5,9 +5,9 @@
 
 #include "blobfs/check.h"
 #include "verifier/age.h"
-#include "verifier/boot.h"
 #include "verifier/payload.h"
 #include "verifier/probe.h"
+#include "verifier/verify_program.h"
 
 static bool starts_with(const struct file *f, const char *magic, size_t size)
 {
@@ -19,11 +19,6 @@ static bool starts_with(const struct file *f, const char *magic, size_t size)
 static bool is_blobfs(const struct file *f)
 {
 	return starts_with(f, BLOBFS_MAGIC, BLOBFS_MAGIC_SIZE);
-}
-
-static bool is_program(const struct file *f)
-{
-	return starts_with(f, "MZ", 2);
 }
 
 static bool is_file_system(const struct file *f)
@@ -169,7 +164,7 @@ static int verify_blobfs(
 bool verify_is_other(const struct file *f, const struct verify_options *o)
 {
 	struct gpt gpt = {0};
-	if (o->hash_file || o->has_hash_offset || is_blobfs(f) || is_program(f))
+	if (o->hash_file || o->has_hash_offset || is_blobfs(f) || verify_is_program(f))
 		return true;
 	if (!is_file_system(f))
 		return false;
@@ -189,8 +184,7 @@ int verify_other(
 		return verify_data(f, o, report);
 	if (is_blobfs(f))
 		return verify_blobfs(f, o, report);
-	if (!is_program(f))
+	if (!verify_is_program(f))
 		return verify_data(f, o, report);
-	boot_check_program(f, o, report);
-	return 0;
+	return verify_program(f, o, report);
 }

@@ -108,7 +108,7 @@ test_blobfs_images() {
 	expect 0 "$cairn" locate --json pool 0-$(($(stat -c %s pool) / 4096 - 1))
 	at=$(python3 -c 'import json
 print([f["offset"] for f in json.load(open("out"))["found"] if f["kind"] == "blob" and f["size"] > 8192][0])')
-	flip pool $((at + 5000))
+	flip pool $((at + 1000))
 	refused 3 'blob [0-9a-f]{64}: offset 4096 .*bad block' "$cairn" verify --quiet pool
 }
 
@@ -129,6 +129,61 @@ test_efi_programs() {
 	refused 4 'the digest differs' "$cairn" verify --quiet --cert "$fixture/root.crt" uki.efi
 	head -c 1000 "$fixture/uki.efi" >cut.efi
 	refused 5 'EFI program' "$cairn" verify --quiet --no-signature cut.efi
+}
+
+# section NAME: where its contents are in unsigned.efi
+section() {
+	objdump -h unsigned.efi | awk -v name="$1" '$2 == name { print "0x" $6 }'
+}
+
+test_efi_program_against_its_image() {
+	cp "$fixture/uki.efi" "$fixture/unsigned.efi" "$fixture/image.raw" "$fixture/root.crt" .
+	hash=$(cat "$fixture/roothash")
+	expect 0 "$cairn" verify --cert root.crt --image image.raw uki.efi
+	grep -q '^ok .*all [0-9]* sections and headers are those of EFI system partition: /EFI/Linux/test_1.efi' out
+	grep -q '^ok .*roothash= is the root hash of the root partition' out
+	grep -q '^ok .*boot policy names the root hash and file system of the root partition' out
+	grep -q "^ok .*blocks and their tree are what root hash $hash says" out
+	expect 0 "$cairn" verify --cert root.crt --image image.raw --root-hash "$hash" uki.efi
+	refused 3 'is not the root hash that was given' "$cairn" verify --quiet --cert root.crt \
+		--image image.raw --root-hash "${hash:0:63}0" uki.efi
+	# Without its signature it is the same program, which nobody vouches for.
+	refused 4 'not signed' "$cairn" verify --quiet --cert root.crt --image image.raw unsigned.efi
+	expect 0 "$cairn" verify --no-signature --image image.raw unsigned.efi
+	local at name
+	for name in .initrd .linux .osrel; do
+		cp unsigned.efi other.efi
+		at=$(section $name)
+		flip other.efi $((at + 10))
+		expect 3 "$cairn" verify --no-signature --image image.raw other.efi
+		[ "$(grep -c '^FAULT.*section' out)" = 1 ]
+				grep -q "^FAULT .*section $name differs from that of .*/test_1.efi, from its byte 10 on" out
+		cp uki.efi signed.efi
+		flip signed.efi $((at + 10))
+		refused 4 'the digest differs' "$cairn" verify --quiet --cert root.crt --image image.raw signed.efi
+		expect 4 "$cairn" verify --cert root.crt --image image.raw signed.efi
+		grep -q "^FAULT .*section $name differs" out
+	done
+	cp unsigned.efi other.efi
+	flip other.efi $(($(section .osrel) + 100))
+	expect 3 "$cairn" verify --no-signature --image image.raw other.efi
+	grep -q '^FAULT .*headers, or bytes outside of the sections, differ from those of' out
+	objcopy --remove-section .osrel unsigned.efi other.efi
+	expect 3 "$cairn" verify --no-signature --image image.raw other.efi
+	grep -q '^FAULT .*section .osrel is not here, but in that on the image' out
+	# The image, too, must be what the program says.
+	area=$(awk '$1 == "data" { print $2 }' "$fixture/areas")
+	flip image.raw $((area + 500000))
+	refused 3 'root partition, block 122 .*/usr/bin/foo bytes' \
+		"$cairn" verify --quiet --cert root.crt --image image.raw uki.efi
+	mkdir other
+	sed 's/echo hello >/echo hallo >/' "$CAIRN_TOP/tests/make-image" >make-other
+	bash make-other "$T/other"
+	refused 3 'is the root hash of no partition of this image' \
+		"$cairn" verify --quiet --cert root.crt --image other/image.raw uki.efi
+	refused 2 '--image is for an EFI program' "$cairn" verify --image image.raw image.raw
+	refused 1 'no-such' "$cairn" verify --image no-such uki.efi
+	refused 5 'root.crt' "$cairn" verify --image root.crt uki.efi
 }
 
 run_tests "$@"
