@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -18,6 +19,7 @@
 #include "verifier/dossier_seal.h"
 #include "verifier/junit.h"
 #include "verifier/verify.h"
+#include "verifier/verify_store.h"
 
 static int print_json(const struct file *f, const struct report *report)
 {
@@ -81,11 +83,10 @@ static int open_all(const struct verify_arguments *o, struct inputs *in)
 	return r < 0 ? r : confine();
 }
 
-static int verify_inputs(const struct verify_arguments *o, const struct inputs *in,
-	const struct file *junit)
+static struct verify_options options_of(
+	const struct verify_arguments *o, const struct inputs *in)
 {
-	AUTO_REPORT report = {0};
-	const struct verify_options v = {.root_hash = o->root_hash,
+	return (struct verify_options){.root_hash = o->root_hash,
 		.pins = verify_arguments_pins(o),
 		.purpose = o->purpose,
 		.no_signature = o->no_signature,
@@ -99,24 +100,19 @@ static int verify_inputs(const struct verify_arguments *o, const struct inputs *
 		.hash_offset = o->hash_offset,
 		.has_hash_offset = o->has_hash_offset,
 		.jobs = o->jobs};
+}
+
+static int verify_inputs(const struct verify_arguments *o, const struct inputs *in,
+	const struct file *junit)
+{
+	AUTO_REPORT report = {0};
+	const struct verify_options v = options_of(o, in);
 	struct timespec start;
 	clock_gettime(CLOCK_MONOTONIC, &start);
 	int r = verify_image(&in->f, &v, &report);
-	if (r < 0)
-		return r;
-	if (junit)
+	if (r == 0 && junit)
 		r = write_junit(junit, &in->f, &report, &start);
 	return r < 0 ? r : tell(o, &in->f, &report);
-}
-
-static int verify(const struct verify_arguments *o, const struct file *junit)
-{
-	struct inputs in = {FILE_CLOSED, FILE_CLOSED, FILE_CLOSED, FILE_CLOSED};
-	int r = open_all(o, &in);
-	if (r == 0)
-		r = verify_inputs(o, &in, junit);
-	close_all(&in);
-	return r;
 }
 
 /* The report of an examination: a directory. */
@@ -132,6 +128,78 @@ static int verify_dossier(const struct verify_arguments *o)
 	int r = dossier_verify(o->path, pins, o->no_signature, &report);
 	return r < 0 ? r : tell(o, &name, &report);
 }
+
+/* ---- a directory of blobs ---------------------------------------------------------- */
+
+static int wait_for(pid_t pid)
+{
+	int status;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return error_errno("cannot wait for a process");
+	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+static int verify_listed(const struct verify_arguments *o, const struct store_list *list,
+	int socket, const struct file *junit)
+{
+	AUTO_REPORT report = {0};
+	const struct file name = {.fd = -1, .name = (char *)(uintptr_t)o->path};
+	const struct inputs none = {FILE_CLOSED, FILE_CLOSED, FILE_CLOSED, FILE_CLOSED};
+	const struct verify_options v = options_of(o, &none);
+	struct timespec start;
+	clock_gettime(CLOCK_MONOTONIC, &start);
+	int r = confine();
+	if (r == 0)
+		r = verify_store(list, socket, &v, &report);
+	if (r == 0 && junit)
+		r = write_junit(junit, &name, &report, &start);
+	return r < 0 ? r : tell(o, &name, &report);
+}
+
+/* Who opens the blobs is this process, who looks at them its child; both return. */
+static int verify_directory(const struct verify_arguments *o, const struct file *junit)
+{
+	AUTO_OBJECTS store = OBJECTS_CLOSED;
+	AUTO_STORE_LIST list = {0};
+	int ends[2];
+	if (o->image || o->hash_file || o->has_hash_offset)
+		return error_usage("verify: %s: is a directory of blobs: --image and the "
+				   "options for hash trees make no sense",
+			o->path);
+	int r = objects_open(&store, o->path, OBJECTS_READ);
+	if (r == 0)
+		r = store_list_read(&list, &store);
+	if (r < 0)
+		return r;
+	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0)
+		return error_errno("cannot make a socket");
+	pid_t pid = fork();
+	if (pid == 0) {
+		prctl(PR_SET_PDEATHSIG, SIGKILL);
+		close(ends[0]);
+		return verify_listed(o, &list, ends[1], junit);
+	}
+	close(ends[1]);
+	r = pid < 0 ? error_errno("cannot start a process")
+		    : verify_store_feed(&list, &store, ends[0]);
+	close(ends[0]);
+	return r < 0 ? r : wait_for(pid);
+}
+
+static int verify(const struct verify_arguments *o, const struct file *junit)
+{
+	struct inputs in = {FILE_CLOSED, FILE_CLOSED, FILE_CLOSED, FILE_CLOSED};
+	if (verify_is_store(o->path))
+		return verify_directory(o, junit);
+	int r = open_all(o, &in);
+	if (r == 0)
+		r = verify_inputs(o, &in, junit);
+	close_all(&in);
+	return r;
+}
+
+/* ---- JUnit ------------------------------------------------------------------------- */
 
 /* What the confined process left in memory becomes the file. */
 static int save_junit(const char *path, const struct file *memory)
@@ -155,7 +223,7 @@ static int verify_with_junit(const struct verify_arguments *o)
 	AUTO_FILE memory = FILE_CLOSED;
 	AUTO_OUTPUT place = OUTPUT_CLOSED;
 	/* That it can be written is found out before, and told once. */
-	int status = 0, r = output_open(&place, o->junit, 0666, true);
+	int r = output_open(&place, o->junit, 0666, true);
 	output_close(&place);
 	if (r == 0)
 		r = file_in_memory(&memory, "JUnit report", (struct span){0});
@@ -168,13 +236,9 @@ static int verify_with_junit(const struct verify_arguments *o)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		return verify(o, &memory);
 	}
-	while (waitpid(pid, &status, 0) < 0)
-		if (errno != EINTR)
-			return error_errno("cannot wait for a process");
+	int status = wait_for(pid);
 	r = save_junit(o->junit, &memory);
-	if (r < 0)
-		return r;
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	return r < 0 ? r : status;
 }
 
 static int run(int argc, char **argv)
@@ -207,7 +271,9 @@ const struct verb verb_verify = {
 		"where\n"
 		"no hash looks. All faults are listed, by partition and block.\n"
 		"\n"
-		"IMAGE can also be the directory of a report of cairn examine.\n\n"
+		"IMAGE can also be a directory of blobs (cairn store), or of a report of "
+		"cairn\n"
+		"examine.\n\n"
 		"  --cert FILE          trust this signer (PEM or DER; may be repeated)\n"
 		"  --trust DIR          trust the certificates in DIR/PURPOSE/*.crt\n"
 		"  --purpose PURPOSE    root, sysext, confext or generation; root unless "

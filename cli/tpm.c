@@ -11,6 +11,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "core/descriptor.h"
+
 /* swtpm's control channel: a command's number, big-endian, first (swtpm_ioctls(3)). */
 #define CONTROL_CAPABILITY 0x01u
 #define CONTROL_SHUTDOWN   0x03u
@@ -19,48 +21,6 @@
 #define ANSWER_MS          5000
 
 /* ---- the channel between QEMU and swtpm ------------------------------------------- */
-
-/* A message with the descriptor it may carry (-1: none), which is then the caller's. */
-static ssize_t receive(int from, void *data, size_t size, int *fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control;
-	struct iovec part = {data, size};
-	struct msghdr m = {.msg_iov = &part,
-		.msg_iovlen = 1,
-		.msg_control = &control,
-		.msg_controllen = sizeof control};
-	ssize_t n;
-	*fd = -1;
-	while ((n = recvmsg(from, &m, MSG_CMSG_CLOEXEC)) < 0 && errno == EINTR)
-		;
-	struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-	if (c && c->cmsg_level == SOL_SOCKET && c->cmsg_type == SCM_RIGHTS)
-		memcpy(fd, CMSG_DATA(c), sizeof *fd);
-	return n;
-}
-
-static bool give(int to, const void *data, size_t size, int fd)
-{
-	union {
-		struct cmsghdr header;
-		char space[CMSG_SPACE(sizeof(int))];
-	} control = {0};
-	struct iovec part = {(void *)(uintptr_t)data, size};
-	struct msghdr m = {.msg_iov = &part, .msg_iovlen = 1};
-	if (fd >= 0) {
-		m.msg_control = &control;
-		m.msg_controllen = sizeof control;
-		struct cmsghdr *c = CMSG_FIRSTHDR(&m);
-		c->cmsg_level = SOL_SOCKET;
-		c->cmsg_type = SCM_RIGHTS;
-		c->cmsg_len = CMSG_LEN(sizeof fd);
-		memcpy(CMSG_DATA(c), &fd, sizeof fd);
-	}
-	return sendmsg(to, &m, MSG_NOSIGNAL) == (ssize_t)size;
-}
 
 /*
  * Each command is answered before the next. The one that would end swtpm is answered
@@ -72,17 +32,18 @@ static void pass_all(const struct tpm *t)
 	const uint8_t good[4] = {0};
 	int fd, none;
 	for (;;) {
-		ssize_t n = receive(t->relay, message, sizeof message, &fd);
+		ssize_t n = descriptor_receive(t->relay, message, sizeof message, &fd);
 		if (n <= 0)
 			return;
 		bool ends = n >= 4 && get_be32(message) == CONTROL_SHUTDOWN;
-		bool passed = ends || give(t->control, message, (size_t)n, fd);
+		bool passed = ends || descriptor_send(t->control, message, (size_t)n, fd);
 		if (fd >= 0)
 			close(fd);
 		if (passed && !ends)
-			n = receive(t->control, message, sizeof message, &none);
+			n = descriptor_receive(
+				t->control, message, sizeof message, &none);
 		if (!passed || n <= 0 ||
-			!give(t->relay, ends ? good : message,
+			!descriptor_send(t->relay, ends ? good : message,
 				ends ? sizeof good : (size_t)n, -1))
 			return;
 	}
@@ -150,7 +111,7 @@ static int ask_swtpm(struct tpm *t)
 {
 	const uint8_t command[4] = {0, 0, 0, CONTROL_CAPABILITY};
 	uint8_t answer[8];
-	if (give(t->control, command, sizeof command, -1) &&
+	if (descriptor_send(t->control, command, sizeof command, -1) &&
 		hear(t->control, answer, sizeof answer))
 		return 0;
 	int r = process_finish(&t->swtpm, 1000);
@@ -232,8 +193,9 @@ static int open_channel(const struct tpm *t, int *channel)
 		int ends[2];
 		if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) < 0)
 			return error_errno("socketpair");
-		bool said = give(t->control, command, sizeof command, ends[1]) &&
-			    hear(t->control, answer, sizeof answer);
+		bool said =
+			descriptor_send(t->control, command, sizeof command, ends[1]) &&
+			hear(t->control, answer, sizeof answer);
 		close(ends[1]);
 		if (said && get_be32(answer) == 0) {
 			*channel = ends[0];
@@ -260,7 +222,7 @@ int tpm_read_pcr(struct tpm *t, unsigned pcr, uint8_t value[32])
 	int r = open_channel(t, &channel);
 	if (r < 0)
 		return r;
-	bool heard = give(channel, command, sizeof command, -1) &&
+	bool heard = descriptor_send(channel, command, sizeof command, -1) &&
 		     hear(channel, answer, sizeof answer);
 	close(channel);
 	if (!heard || get_be32(answer + 2) != sizeof answer ||

@@ -27,6 +27,7 @@ static const int allowed[] = {
 	SCMP_SYS(fstat),
 	SCMP_SYS(fadvise64),
 	SCMP_SYS(close),
+	SCMP_SYS(recvmsg), /* files that another process has opened */
 	/* To what was opened for it: output, and files in memory. */
 	SCMP_SYS(write),
 	SCMP_SYS(writev),

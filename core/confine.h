@@ -4,7 +4,8 @@
 
 /*
  * From now on the process, all threads it has and will have, can read what is open, use
- * memory, start threads, write to what is open for writing, and end: nothing else. No
+ * memory, start threads, write to what is open for writing, take files that another
+ * process opens for it (core/descriptor.h), and end: nothing else. No
  * file can be opened by name, no program started, no memory made executable, and there is
  * no way back. To be called when everything is open, before anything hostile is parsed.
  *

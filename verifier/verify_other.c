@@ -28,6 +28,25 @@ static bool is_file_system(const struct file *f)
 	       probe.kind != PROBE_UNKNOWN;
 }
 
+/* What was asked for, and is only looked for elsewhere, is told; good it is not. */
+static void tell_unchecked(
+	const struct place *place, const char *option, struct report *report)
+{
+	report_fault(report, STATUS_UNCHECKED, "options", place,
+		"%s was not checked: it is not for what this is", option);
+}
+
+void verify_tell_unasked(
+	const struct verify_options *o, const struct place *place, struct report *report)
+{
+	if (o->root_hash)
+		tell_unchecked(place, "--root-hash", report);
+	if (o->has_floor)
+		tell_unchecked(place, "--epoch-floor", report);
+	if (o->rules)
+		tell_unchecked(place, "--policy", report);
+}
+
 /* ---- data with a hash tree ----------------------------------------------------------
  */
 
@@ -55,14 +74,6 @@ static void lay_out(struct bare *b, const struct file *f, const struct verify_op
 	b->set.verity = &b->verity;
 	if (!o->hash_file)
 		b->data.size = at;
-}
-
-/* What was asked for, and is only looked for elsewhere, is told; good it is not. */
-static void tell_unchecked(
-	const struct place *place, const char *option, struct report *report)
-{
-	report_fault(report, STATUS_UNCHECKED, "options", place,
-		"%s was not checked: it is not for what this is", option);
 }
 
 /* Who gives the root hash trusts it; there is nothing else to trust here. */
@@ -149,10 +160,7 @@ static int verify_blobfs(
 	if (o->pins)
 		report_fault(report, STATUS_TRUST, "signature", &c.place,
 			"there is no signature");
-	if (o->root_hash)
-		tell_unchecked(&c.place, "--root-hash", report);
-	if (o->has_floor)
-		tell_unchecked(&c.place, "--epoch-floor", report);
+	verify_tell_unasked(o, &c.place, report);
 	blobfs_store_close(&store);
 	blobfs_device_close(&device);
 	return 0;
@@ -178,13 +186,11 @@ int verify_other(
 	const struct file *f, const struct verify_options *o, struct report *report)
 {
 	const struct place place = {.area = "image", .size = f->size};
+	bool is_data = o->hash_file || o->has_hash_offset;
+	if (!is_data && is_blobfs(f))
+		return verify_blobfs(f, o, report);
 	if (o->rules)
 		tell_unchecked(&place, "--policy", report);
-	if (o->hash_file || o->has_hash_offset)
-		return verify_data(f, o, report);
-	if (is_blobfs(f))
-		return verify_blobfs(f, o, report);
-	if (!verify_is_program(f))
-		return verify_data(f, o, report);
-	return verify_program(f, o, report);
+	return !is_data && verify_is_program(f) ? verify_program(f, o, report)
+						: verify_data(f, o, report);
 }

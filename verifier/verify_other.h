@@ -12,6 +12,10 @@
  */
 bool verify_is_other(const struct file *f, const struct verify_options *o);
 
+/* A fault of status 7 for each check that O wants of what it cannot be made on. */
+void verify_tell_unasked(
+	const struct verify_options *o, const struct place *place, struct report *report);
+
 /* Checks it; as verify_image. */
 int verify_other(
 	const struct file *f, const struct verify_options *o, struct report *report);

@@ -75,13 +75,14 @@ static void check_against(struct boot *b, const struct place *place,
 	b->payloads = list;
 	b->n_payloads = disk->n_sets;
 	boot_program_check(b, place, p);
-	if (p->is_uki)
+	if (p->is_uki) {
 		check_named_set(b, list);
-	else
+		sections_check(disk, &p->pe, place, b->report);
+	} else {
 		report_fault(b->report, STATUS_UNCHECKED, "program", place,
 			"no unified kernel image: there is nothing to hold against %s",
 			disk->file->name);
-	sections_check(disk, &p->pe, place, b->report);
+	}
 	free(list);
 }
 

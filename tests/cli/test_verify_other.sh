@@ -108,7 +108,7 @@ test_blobfs_images() {
 	expect 0 "$cairn" locate --json pool 0-$(($(stat -c %s pool) / 4096 - 1))
 	at=$(python3 -c 'import json
 print([f["offset"] for f in json.load(open("out"))["found"] if f["kind"] == "blob" and f["size"] > 8192][0])')
-	flip pool $((at + 1000))
+	flip pool $((at + 5000))
 	refused 3 'blob [0-9a-f]{64}: offset 4096 .*bad block' "$cairn" verify --quiet pool
 }
 
@@ -157,7 +157,7 @@ test_efi_program_against_its_image() {
 		flip other.efi $((at + 10))
 		expect 3 "$cairn" verify --no-signature --image image.raw other.efi
 		[ "$(grep -c '^FAULT.*section' out)" = 1 ]
-				grep -q "^FAULT .*section $name differs from that of .*/test_1.efi, from its byte 10 on" out
+		grep -q "^FAULT .*section $name differs from that of .*/test_1.efi, from its byte 10 on" out
 		cp uki.efi signed.efi
 		flip signed.efi $((at + 10))
 		refused 4 'the digest differs' "$cairn" verify --quiet --cert root.crt --image image.raw signed.efi
@@ -184,6 +184,71 @@ test_efi_program_against_its_image() {
 	refused 2 '--image is for an EFI program' "$cairn" verify --image image.raw image.raw
 	refused 1 'no-such' "$cairn" verify --image no-such uki.efi
 	refused 5 'root.crt' "$cairn" verify --image root.crt uki.efi
+}
+
+# blob FILE: where the store s has its contents
+blob() {
+	fsverity digest --compact "$1" | sed 's|^..|s/objects/&/|'
+}
+
+test_directories_of_blobs() {
+	mkdir tree
+	for i in $(seq 60); do
+		seq "$i" 3000 >"tree/$i"
+	done
+	expect 0 "$cairn" store add --quiet --ref os/1 --tree s tree
+	expect 0 "$cairn" verify s
+	grep -q '^ok .*objects: 61 blobs with [0-9]* bytes are what their digests say' out
+	grep -q '^ok .*ref os/1: leads to a tree, whose blobs are all there' out
+	chmod a+rx . && cp "$cairn" ./cairn-copy && chmod a+rx cairn-copy
+	expect 0 setpriv --reuid=65534 --regid=65534 --clear-groups ./cairn-copy verify --quiet s
+	[ ! -s out ] && [ ! -s err ]
+	refused 4 'there is no signature' "$cairn" verify --quiet --cert "$fixture/root.crt" s
+	refused 7 '--root-hash was not checked' "$cairn" verify --quiet \
+		--root-hash "$(cat "$fixture/roothash")" s
+	refused 2 'directory of blobs' "$cairn" verify --image "$fixture/image.raw" s
+	# Everything that is wrong is told.
+	flip "$(blob tree/7)" 5000
+	flip "$(blob tree/8)" 0
+	rm "$(blob tree/9)"
+	ln -sf /etc/passwd "$(blob tree/10)"
+	touch s/objects/ab s/objects/"$(basename "$(dirname "$(blob tree/7)")")"/stray
+	echo nonsense >s/refs/odd
+	"$cairn" digest tree/9 | sed 's/^sha256://; s/ .*//' >s/refs/gone
+	for jobs in 1 4; do
+		expect 3 "$cairn" verify --jobs $jobs --junit report.xml s
+		for i in 7 8; do
+			grep -q "^FAULT .*$(blob tree/$i | cut -c 3-): [0-9]* bytes with the digest" out
+		done
+		grep -q "^FAULT .*$(blob tree/10 | cut -c 3-): " out
+		grep -q '^FAULT .*objects: ab is not the name of a blob' out
+		grep -q '^FAULT .*objects: ../stray is not the name of a blob' out
+		grep -q '^FAULT .*ref odd: .*not a digest' out
+		grep -q '^FAULT .*ref gone: the blob it leads to is not there' out
+		grep -q "^FAULT .*ref os/1: 1 of the blobs its tree names are not there, the first is $(
+			blob tree/9 | sed 's|s/objects/||; s|/||')" out
+		[ "$(grep -c ^FAULT out)" = 8 ]
+		grep -q 'tests="8" failures="7" errors="1"' report.xml
+	done
+	expect 3 "$cairn" verify --json s
+	python3 -c 'import json; d = json.load(open("out")); assert d["faults"] == 8 and d["status"] == 3'
+	refused 5 'tree: is a directory' "$cairn" verify --quiet tree
+}
+
+# Who looks at blobs can open none, nor anything else.
+test_blobs_are_looked_at_in_a_sandbox() {
+	mkdir tree
+	seq 9999 >tree/file
+	expect 0 "$cairn" store add --quiet --ref os --tree s tree
+	gcc -shared -fPIC -D_GNU_SOURCE -D_FILE_OFFSET_BITS=64 -o planted.so \
+		"$CAIRN_TOP/tests/preload/planted_open.c" -ldl
+	: >image.raw
+	inode=$(stat -c %i "s/objects/$(sed 's|^..|&/|' s/refs/os)")
+	expect 0 env LD_PRELOAD="$T/planted.so" PLANT_INODE="$inode" "$cairn" verify --jobs 1 s
+	for what in open create unlink socket fork 'executable memory' kill execve; do
+		grep -qx "planted: $what: EPERM" err || fail "$(cat err)"
+	done
+	[ -f image.raw ] && [ ! -e planted ]
 }
 
 run_tests "$@"
