@@ -43,6 +43,16 @@ static int run_openssl_one(
 	return good ? 0 : hash_failed(h);
 }
 
+/* One of many: zeros are not hashed. */
+static bool next_digest(const struct block_hash *h, EVP_MD_CTX *ctx, const uint8_t *block,
+	uint8_t *digest)
+{
+	if (!block_is_zero(block, h->block_size))
+		return one_digest(h, ctx, block, digest);
+	memcpy(digest, h->zero, h->digest_size);
+	return true;
+}
+
 static int run_openssl(const struct block_hash *h, const uint8_t *blocks, size_t n,
 	uint8_t *digests, size_t stride)
 {
@@ -50,14 +60,22 @@ static int run_openssl(const struct block_hash *h, const uint8_t *blocks, size_t
 	if (!ctx)
 		return error_memory();
 	bool good = true;
-	for (size_t i = 0; good && i < n; i++) {
-		const uint8_t *block = blocks + i * h->block_size;
-		uint8_t *digest = digests + i * stride;
-		if (block_is_zero(block, h->block_size))
-			memcpy(digest, h->zero, h->digest_size);
-		else
-			good = one_digest(h, ctx, block, digest);
-	}
+	for (size_t i = 0; good && i < n; i++)
+		good = next_digest(
+			h, ctx, blocks + i * h->block_size, digests + i * stride);
+	EVP_MD_CTX_free(ctx);
+	return good ? 0 : hash_failed(h);
+}
+
+static int parts_openssl(
+	const struct block_hash *h, const struct block_hash_part *parts, size_t n)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	if (!ctx)
+		return error_memory();
+	bool good = true;
+	for (size_t i = 0; good && i < n; i++)
+		good = next_digest(h, ctx, parts[i].block, parts[i].digest);
 	EVP_MD_CTX_free(ctx);
 	return good ? 0 : hash_failed(h);
 }
@@ -65,9 +83,25 @@ static int run_openssl(const struct block_hash *h, const uint8_t *blocks, size_t
 /* Messages that go through an engine together; at most as many as it has lanes. */
 struct group {
 	size_t n;
+	size_t used; /* bytes of each; all others are zeros */
 	const uint8_t *blocks[SHA256_LANES_MAX];
 	uint8_t *digests[SHA256_LANES_MAX];
 };
+
+/* What of the blocks fills 64-byte blocks of the message, from BODY on. */
+static void compress_body(const struct block_hash *h, const struct sha256_engine *e,
+	const struct group *g, uint32_t (*states)[8], const uint8_t *const *body)
+{
+	size_t from_block = h->rest_size ? 64 - h->rest_size : 0;
+	size_t n = (h->block_size - from_block) / 64, n_used = n;
+	if (e->compress_zeros && g->used < h->block_size)
+		n_used = g->used > from_block ? (g->used - from_block + 63) / 64 : 0;
+	if (n_used > n)
+		n_used = n;
+	e->compress(states, body, n_used);
+	if (n_used < n)
+		e->compress_zeros(states, n - n_used);
+}
 
 /*
  * The message is prefix, block, suffix and padding, and the block need not begin where a
@@ -98,34 +132,47 @@ static void compress_group(
 	}
 	if (rest)
 		e->compress(states, head, 1);
-	e->compress(states, body, (h->block_size - from_block) / 64);
+	compress_body(h, e, g, states, body);
 	e->compress(states, tail, h->tail_blocks);
 	for (size_t i = 0; i < g->n; i++)
 		for (size_t k = 0; k < 8; k++)
 			put_be32(g->digests[i] + 4 * k, states[i][k]);
 }
 
+/* Hashes what is in the group, and empties it. */
+static void finish_group(const struct block_hash *h, struct group *g)
+{
+	const struct sha256_engine *e = h->engine;
+	if (g->n)
+		compress_group(
+			h, e->narrow && g->n <= e->narrow->lanes ? e->narrow : e, g);
+	g->n = g->used = 0;
+}
+
+/* Takes a block in, and hashes all of the group when it is full. */
+static inline void join_group(const struct block_hash *h, struct group *g,
+	const uint8_t *block, size_t used, uint8_t *digest)
+{
+	if (block_is_zero(block, h->block_size)) {
+		memcpy(digest, h->zero, h->digest_size);
+		return;
+	}
+	if (used > g->used)
+		g->used = used;
+	g->blocks[g->n] = block;
+	g->digests[g->n++] = digest;
+	if (g->n == h->engine->lanes)
+		finish_group(h, g);
+}
+
 static void run_engine(const struct block_hash *h, const uint8_t *blocks, size_t n,
 	uint8_t *digests, size_t stride)
 {
-	const struct sha256_engine *e = h->engine;
 	struct group g = {0};
-	for (size_t i = 0; i < n; i++) {
-		const uint8_t *block = blocks + i * h->block_size;
-		if (block_is_zero(block, h->block_size)) {
-			memcpy(digests + i * stride, h->zero, h->digest_size);
-			continue;
-		}
-		g.blocks[g.n] = block;
-		g.digests[g.n++] = digests + i * stride;
-		if (g.n == e->lanes) {
-			compress_group(h, e, &g);
-			g.n = 0;
-		}
-	}
-	if (g.n)
-		compress_group(
-			h, e->narrow && g.n <= e->narrow->lanes ? e->narrow : e, &g);
+	for (size_t i = 0; i < n; i++)
+		join_group(h, &g, blocks + i * h->block_size, h->block_size,
+			digests + i * stride);
+	finish_group(h, &g);
 }
 
 int block_hash_run(const struct block_hash *h, const uint8_t *blocks, size_t n,
@@ -134,6 +181,18 @@ int block_hash_run(const struct block_hash *h, const uint8_t *blocks, size_t n,
 	if (!h->engine)
 		return run_openssl(h, blocks, n, digests, stride);
 	run_engine(h, blocks, n, digests, stride);
+	return 0;
+}
+
+int block_hash_parts(
+	const struct block_hash *h, const struct block_hash_part *parts, size_t n)
+{
+	struct group g = {0};
+	if (!h->engine)
+		return parts_openssl(h, parts, n);
+	for (size_t i = 0; i < n; i++)
+		join_group(h, &g, parts[i].block, parts[i].used, parts[i].digest);
+	finish_group(h, &g);
 	return 0;
 }
 
@@ -185,7 +244,10 @@ static int digest_zeros(struct block_hash *h)
 	int r = 0;
 	if (h->engine)
 		compress_group(h, h->engine,
-			&(struct group){.n = 1, .blocks = {zeros}, .digests = {h->zero}});
+			&(struct group){.n = 1,
+				.used = h->block_size,
+				.blocks = {zeros},
+				.digests = {h->zero}});
 	else
 		r = run_openssl_one(h, zeros, h->zero);
 	free(zeros);

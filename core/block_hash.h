@@ -19,7 +19,7 @@
 
 struct block_hash {
 	enum hash_alg alg;
-	size_t block_size; /* a power of two, at least 512 */
+	size_t block_size; /* a power of two, at least 64 */
 	size_t digest_size;
 	uint8_t zero[HASH_MAX_SIZE]; /* the digest of a block of zeros */
 	/* By OpenSSL: */
@@ -49,6 +49,20 @@ void block_hash_free(struct block_hash *h);
 /* The digests of N adjacent BLOCKS, written STRIDE bytes apart; gaps are left alone. */
 int block_hash_run(const struct block_hash *h, const uint8_t *blocks, size_t n,
 	uint8_t *digests, size_t stride);
+
+/* One of many blocks that lie anywhere. Its bytes from USED on are zeros. */
+struct block_hash_part {
+	const uint8_t *block;
+	size_t used;
+	uint8_t *digest;
+};
+
+/*
+ * The digests of N blocks. Best if those that follow each other have about as much in
+ * them: what is zero in all that are hashed together costs less.
+ */
+int block_hash_parts(
+	const struct block_hash *h, const struct block_hash_part *parts, size_t n);
 
 /* Whether SIZE bytes (a multiple of 64) are all zero. */
 bool block_is_zero(const uint8_t *data, size_t size);

@@ -30,6 +30,8 @@ struct sha256_engine {
 	 */
 	void (*compress)(
 		uint32_t (*states)[8], const uint8_t *const *data, size_t n_blocks);
+	/* The same for N_BLOCKS blocks of zeros, for less; or NULL. */
+	void (*compress_zeros)(uint32_t (*states)[8], size_t n_blocks);
 };
 
 /* All that this architecture has, best first, ending with NULL. */

@@ -131,6 +131,44 @@ TARGET static void compress_one(
 	store_state(&one, states[0]);
 }
 
+/* As four_rounds for a block of zeros, all of whose message words are zero. */
+INLINE void four_rounds_of_zeros(struct lane *l, int i)
+{
+	__m128i k = _mm_load_si128((const __m128i *)(sha256_k + 4 * i));
+	l->cdgh = _mm_sha256rnds2_epu32(l->cdgh, l->abef, k);
+	l->abef = _mm_sha256rnds2_epu32(l->abef, l->cdgh, _mm_shuffle_epi32(k, 0x0e));
+}
+
+INLINE void compress_zeros(uint32_t (*states)[8], size_t n_lanes, size_t n_blocks)
+{
+	struct lane lanes[2];
+	struct before before[2];
+	for (size_t k = 0; k < n_lanes; k++)
+		load_state(&lanes[k], states[k]);
+	while (n_blocks-- > 0) {
+		for (size_t k = 0; k < n_lanes; k++)
+			keep(&lanes[k], &before[k]);
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++)
+			for (size_t k = 0; k < n_lanes; k++)
+				four_rounds_of_zeros(&lanes[k], i);
+		for (size_t k = 0; k < n_lanes; k++)
+			add(&lanes[k], &before[k]);
+	}
+	for (size_t k = 0; k < n_lanes; k++)
+		store_state(&lanes[k], states[k]);
+}
+
+TARGET static void zeros_two(uint32_t (*states)[8], size_t n_blocks)
+{
+	compress_zeros(states, 2, n_blocks);
+}
+
+TARGET static void zeros_one(uint32_t (*states)[8], size_t n_blocks)
+{
+	compress_zeros(states, 1, n_blocks);
+}
+
 static bool usable(void)
 {
 	unsigned a, b, c, d;
@@ -138,11 +176,15 @@ static bool usable(void)
 	       __builtin_cpu_supports("sse4.1");
 }
 
-const struct sha256_engine sha256_sha_ni = {
-	.name = "sha-ni", .lanes = 1, .usable = usable, .compress = compress_one};
+const struct sha256_engine sha256_sha_ni = {.name = "sha-ni",
+	.lanes = 1,
+	.usable = usable,
+	.compress = compress_one,
+	.compress_zeros = zeros_one};
 const struct sha256_engine sha256_sha_ni_x2 = {.name = "sha-ni-x2",
 	.lanes = 2,
 	.narrow = &sha256_sha_ni,
 	.usable = usable,
-	.compress = compress_two};
+	.compress = compress_two,
+	.compress_zeros = zeros_two};
 #endif

@@ -100,6 +100,29 @@ static void check_engine(const struct sha256_engine *e)
 	}
 }
 
+/* Blocks of zeros behind any others, if the engine has a way of its own for them. */
+static void check_zeros(const struct sha256_engine *e)
+{
+	static const uint8_t zeros[64 * 70];
+	for (size_t turn = 0; turn < turns(20) && e->compress_zeros; turn++) {
+		size_t n = random_below(70);
+		uint8_t *bytes = noise(SHA256_LANES_MAX * 64);
+		const uint8_t *data[SHA256_LANES_MAX], *none[SHA256_LANES_MAX];
+		uint32_t states[SHA256_LANES_MAX][8], wanted[SHA256_LANES_MAX][8];
+		for (unsigned i = 0; i < e->lanes; i++) {
+			memcpy(states[i], sha256_start, sizeof states[i]);
+			data[i] = bytes + 64 * i;
+			none[i] = zeros;
+		}
+		e->compress(states, data, 1);
+		memcpy(wanted, states, sizeof wanted);
+		e->compress(wanted, none, n);
+		e->compress_zeros(states, n);
+		assert_memory_equal(states, wanted, e->lanes * sizeof states[0]);
+		free(bytes);
+	}
+}
+
 static void engine_agrees_with_openssl(void **state)
 {
 	const struct sha256_engine *e = *state;
@@ -108,6 +131,7 @@ static void engine_agrees_with_openssl(void **state)
 		skip();
 	}
 	check_engine(e);
+	check_zeros(e);
 	check_parts(e);
 }
 
@@ -137,6 +161,41 @@ static void check_block_hash(enum hash_alg alg, size_t block_size)
 	free(bytes);
 }
 
+/* Blocks anywhere, of which a part is used: the same digests. */
+static void check_block_parts(size_t block_size)
+{
+	uint8_t *prefix = noise(256), digests[20 * 32], wanted[32];
+	struct span before = span_of(prefix, random_below(2) ? random_below(257) : 0);
+	size_t n = 1 + random_below(20);
+	uint8_t *bytes = noise(n * (block_size + 64));
+	struct block_hash_part parts[20];
+	AUTO_BLOCK_HASH h;
+	assert_int_equal(
+		block_hash_init(&h, HASH_SHA256, block_size, before, span_of(prefix, 0)),
+		0);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t *block = bytes + i * (block_size + 64) + random_below(64);
+		size_t used = random_below((uint32_t)block_size + 1);
+		memset(block + used, 0, block_size - used);
+		parts[i] = (struct block_hash_part){block, used, digests + 32 * i};
+	}
+	assert_int_equal(block_hash_parts(&h, parts, n), 0);
+	for (size_t i = 0; i < n; i++) {
+		struct span message[] = {before, span_of(parts[i].block, block_size)};
+		by_openssl(HASH_SHA256, message, 2, wanted);
+		assert_memory_equal(parts[i].digest, wanted, 32);
+	}
+	free(prefix);
+	free(bytes);
+}
+
+static void parts_that_end_in_zeros(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < turns(300); i++)
+		check_block_parts((size_t)64 << random_below(7));
+}
+
 static void affixes_and_alignments(void **state)
 {
 	(void)state;
@@ -150,8 +209,9 @@ static void affixes_and_alignments(void **state)
 
 int main(void)
 {
-	struct CMUnitTest tests[8] = {cmocka_unit_test(affixes_and_alignments)};
-	size_t n = 1;
+	struct CMUnitTest tests[8] = {cmocka_unit_test(affixes_and_alignments),
+		cmocka_unit_test(parts_that_end_in_zeros)};
+	size_t n = 2;
 	for (size_t i = 0; sha256_engines[i]; i++)
 		tests[n++] = (struct CMUnitTest){.name = sha256_engines[i]->name,
 			.test_func = engine_agrees_with_openssl,
