@@ -37,6 +37,9 @@ static const char *problem(const struct tree_entry *e, enum purpose kind)
 		return "an extension does not say which system this is";
 	if (is_in(path, "usr/lib/cairn") || is_in(path, "etc/cairn"))
 		return "what is trusted is for the base alone to say";
+	if (is_in(path, "usr/.cairn") || is_in(path, "opt/.cairn") ||
+		is_in(path, "etc/.cairn"))
+		return "is where the list of what is composed will be";
 	if (S_ISCHR(e->mode) && e->major == 0 && e->minor == 0)
 		return "is a whiteout";
 	if (S_ISCHR(e->mode) || S_ISBLK(e->mode))

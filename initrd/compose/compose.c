@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/path.h"
+#include "initrd/compose/gap.h"
 #include "initrd/compose/inside.h"
 #include "initrd/compose/lock.h"
 #include "initrd/compose/switch.h"
@@ -87,31 +88,6 @@ static bool is_composed(const struct compose_work *w)
 	return false;
 }
 
-/* Two overlays must not share an upper layer, so the first one has to go before. */
-static int make_gap(struct compose_work *w)
-{
-	for (int h = 0; h < N_HIERARCHIES; h++) {
-		struct standing *s = &w->now[h];
-		if (!work_has(w, h) || !s->n_ours || s->top.mode != MODE_MUTABLE ||
-			w->o->mode != MODE_MUTABLE)
-			continue;
-		if (!w->o->allow_gap)
-			return error_set(STATUS_DIFFERS, EBUSY,
-				"%s: is mutable: it can only be replaced with a moment "
-				"in which it is not there (--allow-gap)",
-				s->path);
-		int r = standing_copy_submounts(s);
-		if (r == 0)
-			r = switch_to_base(s);
-		standing_free(s);
-		if (r == 0)
-			r = standing_read(s, w->o->root, (enum hierarchy)h);
-		if (r < 0)
-			return r;
-	}
-	return 0;
-}
-
 /* ---- the base -------------------------------------------------------------- */
 
 static int read_host(struct compose_work *w)
@@ -129,7 +105,12 @@ static int read_host(struct compose_work *w)
 /* From here on the process sees the base, and nobody sees what it mounts. */
 static int reveal_base(struct compose_work *w)
 {
-	int r = space_enter(&w->space);
+	int r = 0;
+	for (int h = 0; r == 0 && h < N_HIERARCHIES; h++)
+		if (work_has(w, h) || h == HIERARCHY_USR)
+			r = standing_check_base(&w->now[h]);
+	if (r == 0)
+		r = space_enter(&w->space);
 	for (int h = 0; r == 0 && h < N_HIERARCHIES; h++) {
 		if (!w->now[h].exists)
 			continue;
@@ -278,6 +259,8 @@ static int compose(struct compose_work *w)
 	int r = work_mount(w);
 	if (r == 0)
 		r = work_survey(w);
+	if (r == 0)
+		r = gap_make(w);
 	if (r == 0 && (w->n_ddis || w->o->mode != MODE_IMMUTABLE))
 		r = make_overlays(w);
 	if (r == 0)
@@ -300,13 +283,15 @@ static int refresh(struct compose_work *w)
 	if (r == 0 && !w->o->bare)
 		r = work_search(w);
 	if (r == 0)
-		r = make_gap(w);
-	if (r == 0)
 		r = reveal_base(w);
 	if (r == 0)
 		r = work_vouch(w);
-	if (r < 0 || !is_same(w))
+	if (r == 0 && !is_same(w)) {
+		r = gap_check(w);
 		return r < 0 ? r : compose(w);
+	}
+	if (r < 0)
+		return r;
 	for (int h = 0; h < N_HIERARCHIES; h++)
 		if (work_has(w, h) && w->now[h].n_ours && !w->report->manifest.size)
 			r = buffer_append(&w->report->manifest, w->now[h].manifest.data,

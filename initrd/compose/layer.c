@@ -30,7 +30,8 @@ static bool is_below(const char *path, const char *top)
 int layer_check_entry(
 	const char *name, const char *path, const struct entry *e, bool setuid)
 {
-	static const char *const reserved[] = {"/usr/lib/cairn", "/etc/cairn",
+	static const char *const reserved[] = {"/usr/lib/cairn", "/etc/cairn", NULL};
+	static const char *const lists[] = {
 		"/usr/.cairn", "/opt/.cairn", "/etc/.cairn", NULL};
 	static const char *const overlay[] = {"trusted.overlay.", "user.overlay.", NULL};
 	const char *why = NULL;
@@ -40,6 +41,9 @@ int layer_check_entry(
 				"%s: %s: decides whom the system trusts: no extension "
 				"may bring it",
 				name, path);
+	for (const char *const *p = lists; *p; p++)
+		if (is_below(path, *p))
+			why = "is where the list of what is composed will be";
 	for (const char *const *p = overlay; *p; p++)
 		if (entry_has_xattr(e, *p))
 			why = "has an attribute that overlayfs acts upon";

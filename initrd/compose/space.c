@@ -8,8 +8,8 @@
 
 static void forget(struct space *s)
 {
-	int *fds[] = {&s->outside, &s->root, &s->cwd};
-	for (size_t i = 0; i < 3; i++) {
+	int *fds[] = {&s->outside, &s->root, &s->cwd, &s->inside, &s->inner_root};
+	for (size_t i = 0; i < sizeof fds / sizeof fds[0]; i++) {
 		if (*fds[i] >= 0)
 			close(*fds[i]);
 		*fds[i] = -1;
@@ -34,13 +34,39 @@ int space_enter(struct space *s)
 	return 0;
 }
 
+/* Entering a namespace goes to its root directory; ours may be another. */
+static int go(int namespace, int root)
+{
+	if (setns(namespace, CLONE_NEWNS) < 0 || fchdir(root) < 0 || chroot(".") < 0)
+		return error_errno("cannot change the mount namespace");
+	return 0;
+}
+
+static int go_out(const struct space *s)
+{
+	int r = go(s->outside, s->root);
+	return r == 0 && fchdir(s->cwd) < 0
+		       ? error_errno("cannot leave the mount namespace")
+		       : r;
+}
+
+int space_pause(struct space *s)
+{
+	s->inside = open("/proc/self/ns/mnt", O_RDONLY | O_CLOEXEC);
+	s->inner_root = open("/", O_PATH | O_DIRECTORY | O_CLOEXEC);
+	if (s->inside < 0 || s->inner_root < 0)
+		return error_errno("cannot name the mount namespace");
+	return go_out(s);
+}
+
+int space_resume(struct space *s)
+{
+	return go(s->inside, s->inner_root);
+}
+
 int space_leave(struct space *s)
 {
-	int r = 0;
-	/* Entering a namespace goes to its root directory; ours may be another. */
-	if (setns(s->outside, CLONE_NEWNS) < 0 || fchdir(s->root) < 0 ||
-		chroot(".") < 0 || fchdir(s->cwd) < 0)
-		r = error_errno("cannot leave the mount namespace");
+	int r = go_out(s);
 	forget(s);
 	return r;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "initrd/compose/stage.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -51,6 +52,35 @@ static int attach(int dirfd, const char *name, int fd)
 }
 
 /*
+ * A file system of its own for /usr is the base if it is mounted at an empty directory,
+ * as it is on every system that is made so. Else it hides the /usr of the base.
+ */
+static int check_hides_nothing(const struct stage *s, const char *name)
+{
+	struct stat seen, below;
+	if (fstatat(s->root, name, &seen, AT_SYMLINK_NOFOLLOW) < 0 ||
+		fstatat(s->base, name, &below, AT_SYMLINK_NOFOLLOW) < 0)
+		return error_errno("/%s: cannot stat", name);
+	if (seen.st_dev == below.st_dev && seen.st_ino == below.st_ino)
+		return 0;
+	int fd = open_dir(s->base, name);
+	DIR *dir = fd < 0 ? NULL : fdopendir(fd);
+	if (!dir && fd >= 0)
+		close(fd);
+	if (!dir)
+		return error_errno("/%s: cannot list", name);
+	int n = 0;
+	while (n < 3 && readdir(dir))
+		n++;
+	closedir(dir);
+	return n < 3 ? 0
+		     : error_set(STATUS_TRUST, EBUSY,
+			       "/%s: what is mounted there hides the base, which alone "
+			       "says whom to trust",
+			       name);
+}
+
+/*
  * A copy of the mount of the root directory shows what lies below mounts; those of the
  * hierarchies are put back, for they may be file systems of their own.
  */
@@ -67,7 +97,10 @@ static int add_base(struct stage *s)
 		if (fstatat(s->base, name, &st, AT_SYMLINK_NOFOLLOW) < 0 ||
 			!S_ISDIR(st.st_mode))
 			continue;
-		r = attach(s->base, name, mount_clone(s->root, name, false));
+		if (h == HIERARCHY_USR)
+			r = check_hides_nothing(s, name);
+		if (r >= 0)
+			r = attach(s->base, name, mount_clone(s->root, name, false));
 	}
 	return r < 0 ? r : 0;
 }

@@ -62,15 +62,18 @@ static int read_manifest(
 		     : manifest_parse(m, buffer_span(text), s->path);
 }
 
-/* How many of ours are at the top of the stack; something over them is refused. */
+/*
+ * How many of ours are at the top of the stack; something over them is refused. Below
+ * them there may be one mount, of the base itself, and that is never an overlay.
+ */
 static int count_ours(struct standing *s, const struct mountinfo *all)
 {
 	const struct mountinfo_line *m = mountinfo_top(all, s->path);
-	bool other = false;
+	unsigned n_others = 0;
 	for (int i = 0; m && !strcmp(m->point, s->path) && i < STACK_MAX; i++) {
 		if (!is_ours(m))
-			other = true;
-		else if (other)
+			s->foreign |= n_others++ > 0 || !strcmp(m->type, "overlay");
+		else if (n_others)
 			return error_set(STATUS_FAILED, EBUSY,
 				"%s: something else is mounted over the composition",
 				s->path);
@@ -93,6 +96,16 @@ int standing_read(struct standing *s, const char *root, enum hierarchy h)
 		r = read_manifest(s, &s->manifest, &s->top);
 	s->newest = s->top.sequence;
 	return r;
+}
+
+int standing_check_base(const struct standing *s)
+{
+	if (!s->foreign)
+		return 0;
+	return error_set(STATUS_TRUST, EBUSY,
+		"%s: something else is mounted over the base, which alone says whom to "
+		"trust (systemd-sysext unmerge?)",
+		s->path);
 }
 
 static int add_submount(struct standing *s, const char *path)

@@ -18,6 +18,7 @@ struct submount {
 /* One hierarchy as it is mounted now. */
 struct standing {
 	bool exists;
+	bool foreign; /* what is below ours is not the base alone: others mounted there */
 	char path[PATH_MAX];    /* canonical */
 	unsigned n_ours;        /* overlays of ours, one on the other, at the top */
 	struct buffer manifest; /* of the one that is seen, if n_ours */
@@ -33,6 +34,12 @@ struct standing {
  * somebody else mounted something over an overlay of ours. To be freed in any case.
  */
 int standing_read(struct standing *s, const char *root, enum hierarchy h);
+
+/*
+ * Refuses (STATUS_TRUST) what is not the base alone: whom to trust would be read from
+ * what others mounted over it.
+ */
+int standing_check_base(const struct standing *s);
 
 /* Takes copies of the mounts below it. */
 int standing_copy_submounts(struct standing *s);

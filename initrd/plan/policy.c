@@ -279,11 +279,26 @@ static enum key key_of_word(struct policy *p, const char *word, const char **val
 	return N_KEYS;
 }
 
+/*
+ * Tabs and line feeds divide words as spaces do, but boot stubs rewrite them: what is
+ * built in is what can be printed.
+ */
+static int check_printable(const char *line)
+{
+	for (const char *c = line; *c; c++)
+		if (*c < ' ' || *c > '~')
+			return error_usage("command line: byte %#04x at offset %zu",
+				(unsigned char)*c, (size_t)(c - line));
+	return 0;
+}
+
 int policy_from_cmdline(struct policy *p, const char *line)
 {
 	bool seen[N_KEYS] = {false};
 	p->words = (struct words){0};
-	int r = words_parse(&p->words, span_of(line, strlen(line)));
+	int r = check_printable(line);
+	if (r == 0)
+		r = words_parse(&p->words, span_of(line, strlen(line)));
 	for (size_t i = 0; r == 0 && i < p->words.n; i++) {
 		const char *word = words_get(&p->words, i), *value;
 		enum key key = key_of_word(p, word, &value);

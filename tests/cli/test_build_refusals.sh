@@ -122,6 +122,10 @@ test_bad_options() {
 	no 2 'floppy' tree --drivers floppy
 	no 2 'roothash' tree --cmdline 'roothash=00'
 	no 2 'cairn.nonsense' tree --cmdline 'cairn.nonsense=1'
+	no 2 'command line: byte 0x09 at' tree --cmdline $'quiet\tdebug'
+	no 2 'command line: byte 0x0a at' tree --cmdline $'quiet\ndebug'
+	no 2 'command line: byte 0x1b at' tree --cmdline $'"x=\e[2J"'
+	no 2 'command line: byte 0xc3 at' tree --cmdline 'x=ä'
 	no 2 'on-failure' tree --on-failure shell
 	no 2 'jobs' tree --jobs 0
 	SOURCE_DATE_EPOCH=yesterday no 2 'SOURCE_DATE_EPOCH' tree

@@ -150,6 +150,8 @@ test_what_may_not_be_in_an_extension() {
 	bad 'usr/lib/os-release: ' 'mkdir usr/lib; echo ID=x > usr/lib/os-release'
 	bad 'usr/lib/cairn: what is trusted' 'mkdir -p usr/lib; ln -s ../x usr/lib/cairn'
 	bad 'usr/lib/cairn: what is trusted' 'mkdir -p usr/lib/cairn/trust/root; echo > usr/lib/cairn/trust/root/my.crt'
+	bad 'usr/.cairn: is where the list' 'echo > usr/.cairn'
+	bad 'opt/.cairn: is where the list' 'ln -s x opt/.cairn'
 	bad 'usr/share/gone: is a whiteout' 'mknod usr/share/gone c 0 0'
 	bad 'usr/null: is a device node' 'mknod usr/null c 1 3'
 	bad 'usr/disk: is a device node' 'mknod usr/disk b 8 0'
@@ -162,6 +164,7 @@ test_what_may_not_be_in_an_extension() {
 	bad 'usr: a confext has nothing but' 'mkdir usr'
 	bad 'etc/os-release: ' 'echo ID=x > etc/os-release'
 	bad 'etc/cairn: what is trusted' 'mkdir etc/cairn'
+	bad 'etc/.cairn: is where the list' 'mkdir etc/.cairn'
 	expect 0 build good -o x.confext.raw --id _any --level 2
 	unpack x.confext.raw
 	grep -qx CONFEXT_LEVEL=2 unpacked/etc/extension-release.d/extension-release.x

@@ -4,8 +4,8 @@
 . "$(dirname "$0")/lib.sh"
 
 console='console=ttyS0 panic=-1 quiet'
-policy='cairn.wait=8 cairn.timeout=100 cairn.subdir=/os/one cairn.overlay=etc cairn.state=ext4
-	cairn.persist=/etc/machine-id,/etc/kept,/etc/deep/new cairn.extensions=yes'
+policy='cairn.wait=8 cairn.timeout=100 cairn.subdir=/os/one cairn.overlay=etc cairn.state=ext4'
+policy+=' cairn.persist=/etc/machine-id,/etc/kept,/etc/deep/new cairn.extensions=yes'
 
 # state DIRECTORY OUT: a disk whose one partition is for /var, with those files.
 state() {
