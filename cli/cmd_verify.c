@@ -16,6 +16,7 @@
 #include "core/confine.h"
 #include "core/output.h"
 #include "core/progress.h"
+#include "verifier/dossier_check.h"
 #include "verifier/dossier_seal.h"
 #include "verifier/junit.h"
 #include "verifier/verify.h"
@@ -119,13 +120,18 @@ static int verify_inputs(const struct verify_arguments *o, const struct inputs *
 static int verify_dossier(const struct verify_arguments *o)
 {
 	AUTO_REPORT report = {0};
+	AUTO_DOSSIER_FILES files = {0};
 	const struct file name = {.fd = -1, .name = (char *)(uintptr_t)o->path};
 	const struct certificates *pins = verify_arguments_pins(o);
 	if (o->junit)
 		return error_usage("verify: --junit is for images");
 	if (o->image)
 		return error_usage("verify: --image is for an EFI program");
-	int r = dossier_verify(o->path, pins, o->no_signature, &report);
+	int r = dossier_files_open(&files, o->path);
+	if (r == 0)
+		r = confine();
+	if (r == 0)
+		r = dossier_verify(&files, pins, o->no_signature, &report);
 	return r < 0 ? r : tell(o, &name, &report);
 }
 

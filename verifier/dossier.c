@@ -9,8 +9,8 @@
 #include "core/path.h"
 #include "verifier/dfxml.h"
 
-static const char *const names[DOSSIER_PARTS] = {
-	"report.json", "report.txt", "report.dfxml", DOSSIER_MANIFEST, DOSSIER_SIGNATURE};
+static const char *const names[DOSSIER_PARTS] = {"report.json", "report.txt",
+	"report.dfxml", DOSSIER_EVENTS, DOSSIER_MANIFEST, DOSSIER_SIGNATURE};
 
 static int open_part(struct dossier *d, const char *directory, size_t part)
 {
@@ -37,6 +37,13 @@ int dossier_open(struct dossier *d, const char *path, bool list_files)
 	if (r == 0 && list_files)
 		r = buffer_printf(&inside, "%s/%s", path, names[DOSSIER_DFXML]);
 	return r == 0 && list_files ? file_scratch(&d->files, buffer_text(&inside)) : r;
+}
+
+static int make_log(struct dossier *d, const struct event_log *log)
+{
+	return log->incomplete ? error_memory()
+			       : buffer_append(&d->texts[DOSSIER_LOG], log->text.data,
+					 log->text.size);
 }
 
 static int make_json(struct dossier *d, const struct examination *e)
@@ -105,6 +112,8 @@ int dossier_write(struct dossier *d, const struct examination *e)
 	int r = make_json(d, e);
 	if (r == 0)
 		r = examination_text(e, &d->texts[DOSSIER_TEXT]);
+	if (r == 0)
+		r = make_log(d, &e->log);
 	if (r < 0 || !d->to_directory)
 		return r;
 	r = write_dfxml(d, e);

@@ -14,10 +14,11 @@ enum dossier_part {
 	DOSSIER_JSON,  /* report.json */
 	DOSSIER_TEXT,  /* report.txt */
 	DOSSIER_DFXML, /* report.dfxml */
+	DOSSIER_LOG,   /* report.log */
 	DOSSIER_SUMS,  /* report.sha256: digests of those above */
 	DOSSIER_SIGNED /* report.sha256.p7s, if there is a signer */
 };
-#define DOSSIER_PARTS 5
+#define DOSSIER_PARTS 6
 
 struct dossier {
 	const struct signer *signer; /* not owned; NULL: the report is not signed */
@@ -29,7 +30,7 @@ struct dossier {
 
 #define DOSSIER_EMPTY                                                              \
 	((struct dossier){.outputs = {OUTPUT_CLOSED, OUTPUT_CLOSED, OUTPUT_CLOSED, \
-				  OUTPUT_CLOSED, OUTPUT_CLOSED},                   \
+				  OUTPUT_CLOSED, OUTPUT_CLOSED, OUTPUT_CLOSED},    \
 		.files = FILE_CLOSED})
 #define AUTO_DOSSIER __attribute__((cleanup(dossier_close))) struct dossier
 

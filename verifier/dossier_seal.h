@@ -4,7 +4,6 @@
 
 #include "core/certificate.h"
 #include "core/signer.h"
-#include "verifier/report.h"
 
 /*
  * What keeps a report from being altered unseen: a manifest of its files, in the format
@@ -13,6 +12,9 @@
  */
 #define DOSSIER_MANIFEST  "report.sha256"
 #define DOSSIER_SIGNATURE "report.sha256.p7s"
+
+/* The log, which report.json names the head of (verifier/event_log.h). */
+#define DOSSIER_EVENTS "report.log"
 
 /*
  * A certificate signs reports if it names none of our purposes: a key for images is not
@@ -25,14 +27,5 @@ int dossier_sign(const struct signer *signer, struct span manifest, struct buffe
 
 /* Whether the directory DIR has a report, or what is left of one. */
 bool dossier_is(const char *dir);
-
-/*
- * Checks the report in the directory PATH: each file that its manifest names (fault of
- * STATUS_CONTENT), the signature by one of PINS (STATUS_TRUST; NULL: none were given,
- * STATUS_UNCHECKED unless NO_SIGNATURE), and names what is in the directory besides.
- * Negative only if it could not be done at all.
- */
-int dossier_verify(const char *path, const struct certificates *pins, bool no_signature,
-	struct report *report);
 
 #endif

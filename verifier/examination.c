@@ -19,6 +19,7 @@ void examination_free(struct examination *e)
 	free(e->mount_options);
 	free(e->replay_options);
 	report_free(&e->report);
+	event_log_free(&e->log);
 	*e = (struct examination){0};
 }
 
@@ -222,6 +223,14 @@ static json_object *command_json(const struct examination *e)
 	return o;
 }
 
+static json_object *log_json(const struct event_log *log)
+{
+	json_object *o = json_object_new_object();
+	json_add_number(o, "lines", log->head.n_lines);
+	json_add_hex(o, "sha256", log->head.sha256, sizeof log->head.sha256);
+	return o;
+}
+
 void examination_json(const struct examination *e, json_object *document)
 {
 	char text[EXAMINATION_TIME];
@@ -244,6 +253,7 @@ void examination_json(const struct examination *e, json_object *document)
 			json_append(files, file_json(&e->files[i]));
 	json_add(document, "files", files);
 	json_add(document, "areas", areas_json(e));
+	json_add(document, "log", log_json(&e->log));
 	report_json(&e->report, document);
 }
 

@@ -94,6 +94,7 @@ struct examination {
 	 */
 	uint64_t setup_us, teardown_us;
 	struct report report; /* verdicts; `status` in it is that of the examination */
+	struct event_log log; /* what happened, and when */
 };
 
 #define AUTO_EXAMINATION __attribute__((cleanup(examination_free))) struct examination

@@ -29,6 +29,23 @@ static struct finding *grow(struct report *r)
 	return &r->findings[r->n_findings];
 }
 
+static void log_finding(struct event_log *log, const struct finding *f)
+{
+	static const char *const words[] = {[FINDING_GOOD] = "ok",
+		[FINDING_FAULT] = "fault",
+		[FINDING_NOTE] = "note",
+		[FINDING_UNCOVERED] = "uncovered"};
+	BUFFER place = {0};
+	if (place_print(&f->place, &place) < 0)
+		log->incomplete = true;
+	else if (f->kind == FINDING_FAULT)
+		event_log_add(log, words[f->kind], "%s: %s: %s (status %d)", f->check,
+			buffer_text(&place), f->text, (int)f->status);
+	else
+		event_log_add(log, words[f->kind], "%s: %s: %s", f->check,
+			buffer_text(&place), f->text);
+}
+
 static void ERROR_PRINTF(6, 0) add(struct report *r, enum finding_kind kind,
 	enum status status, const char *check, const struct place *place,
 	const char *format, va_list args)
@@ -56,6 +73,8 @@ static void ERROR_PRINTF(6, 0) add(struct report *r, enum finding_kind kind,
 		.text = text};
 	f->place.area = area;
 	r->n_findings++;
+	if (r->log)
+		log_finding(r->log, f);
 }
 
 void report_good(struct report *r, const char *check, const struct place *place,

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/json.h"
+#include "verifier/event_log.h"
 
 /*
  * What a verification found, all of it: checks that passed, faults, remarks, and what no
@@ -45,7 +46,8 @@ struct report {
 	size_t n_findings, capacity;
 	enum status status; /* status_worse of all faults */
 	size_t n_faults;
-	bool incomplete; /* memory ran out: report_finish refuses */
+	bool incomplete;       /* memory ran out: report_finish refuses */
+	struct event_log *log; /* not owned; gets each finding when it is made; or NULL */
 };
 
 void report_free(struct report *r);

@@ -132,6 +132,11 @@ certificate() {
 		-out "$1.crt" "${@:2}" 2>/dev/null
 }
 
+# resum DIR: its manifest is made to fit the files that it names
+resum() {
+	(cd "$1" && sha256sum report.json report.txt report.dfxml report.log >report.sha256)
+}
+
 # What was written is what can be checked; what was altered is not it any more.
 test_signed_report() {
 	image
@@ -155,7 +160,7 @@ test_signed_report() {
 	refused 7 'no certificate to check' "$cairn" verify --quiet report
 	refused 4 'not among the 1 trusted' "$cairn" verify --quiet --cert stranger.crt report
 	local file
-	for file in report.json report.txt report.dfxml; do
+	for file in report.json report.txt report.dfxml report.log; do
 		cp -r report altered
 		sed -i '0,/a/s//b/' altered/$file
 		refused 3 "$file: is not what it was" "$cairn" verify --quiet --cert examiner.crt altered
@@ -168,7 +173,7 @@ test_signed_report() {
 	# With the manifest made to fit, it is the signature that does not; nor if it is gone.
 	cp -r report altered
 	sed -i '0,/a/s//b/' altered/report.txt
-	(cd altered && sha256sum report.json report.txt report.dfxml >report.sha256)
+	resum altered
 	expect 0 "$cairn" verify --no-signature altered
 	expect 4 "$cairn" verify --quiet --cert examiner.crt altered
 	rm altered/report.sha256.p7s
@@ -180,6 +185,86 @@ test_signed_report() {
 	echo more >report/more
 	expect 0 "$cairn" verify --cert examiner.crt report
 	grep -q 'more: is not in the manifest' out
+}
+
+# altered SED-SCRIPT: a copy of the report with another log, and the manifest made to fit
+altered() {
+	rm -rf altered
+	cp -r report altered
+	sed -i "$1" altered/report.log
+	resum altered
+}
+
+# Each line is chained to the one before, and the last one to report.json: whoever alters the
+# log and remakes the manifest is found out, by line.
+test_log() {
+	image
+	expect 0 "$cairn" examine --quiet --report report --case $'a\nb\xff' image.raw -- cat etc/file
+	local n head
+	n=$(wc -l <report/report.log)
+	head=$(tail -n 1 report/report.log | sha256sum | cut -d' ' -f1)
+	report "d['log'] == {'lines': $n, 'sha256': '$head'}"
+	[ "$(cut -d' ' -f3 report/report.log | sed -n 5p)" = "$(sed -n 4p report/report.log | sha256sum | cut -d' ' -f1)" ]
+	cut -d' ' -f4 report/report.log | tr '\n' ' ' >words
+	grep -q '^begin called custody opened hashed shown ok ok run ran ok .* hashed ok .* end $' words
+	grep -q " custody case: a$(printf '\357\277\275')b$(printf '\357\277\275')\$" report/report.log
+	grep -q ' hashed image, after: 8388608 bytes, SHA-256 '"$(sha256sum <image.raw | cut -d' ' -f1)" report/report.log
+	altered ''
+	expect 0 "$cairn" verify --no-signature altered
+	grep -q "^ok .*report.log: $n lines, each chained" out
+	altered '5s/e/E/2'
+	refused 3 'line 5 is not the one that line 6 was chained to' "$cairn" verify --quiet --no-signature altered
+	altered "${n}s/status 0/status 7/"
+	refused 3 "line $n, the last, is not the one it was" "$cairn" verify --quiet --no-signature altered
+	altered 6d
+	refused 3 'line 6 has the number 7' "$cairn" verify --quiet --no-signature altered
+	altered 1d
+	refused 3 'line 1 has the number 2' "$cairn" verify --quiet --no-signature altered
+	altered '$d'
+	refused 3 "ends with line $((n - 1)) of $n: it was truncated" "$cairn" verify --quiet --no-signature altered
+	altered '7s/ / x/2'
+	refused 5 'line 7: malformed' "$cairn" verify --quiet --no-signature altered
+	altered ''
+	echo "$((n + 1)) 2030-01-01T00:00:00.000000000Z $head ok: later" >>altered/report.log
+	resum altered
+	refused 5 "line $((n + 1)): malformed" "$cairn" verify --quiet --no-signature altered
+	sed -i '$s/ok:/end/' altered/report.log
+	resum altered
+	refused 3 "line $((n + 1)) was added" "$cairn" verify --quiet --no-signature altered
+	altered ''
+	truncate -s -1 altered/report.log
+	resum altered
+	refused 3 "line $n does not end: it was truncated" "$cairn" verify --quiet --no-signature altered
+	: >altered/report.log
+	resum altered
+	refused 3 "line 0 of $n: it was truncated" "$cairn" verify --quiet --no-signature altered
+	# A report that is silent about its log is none.
+	altered ''
+	sed -i /report.log/d altered/report.sha256
+	refused 5 'does not name report.json and report.log' "$cairn" verify --quiet --no-signature altered
+	altered ''
+	sed -i 's/"lines": /"line": /' altered/report.json
+	resum altered
+	refused 5 'does not say what the log was' "$cairn" verify --quiet --no-signature altered
+}
+
+# Also when nothing could be examined, and with more than one fault.
+test_log_of_failure() {
+	truncate -s 1M empty.raw
+	expect 5 "$cairn" examine --quiet --report report empty.raw -- true
+	expect 0 "$cairn" verify --no-signature report
+	grep -q ' fault examine: .* (status 5)$' report/report.log
+	tail -n 1 report/report.log | grep -q ' end status 5$'
+}
+
+# What is in the directory of a report may be hostile: it is only read once confined.
+test_check_is_confined() {
+	image
+	expect 0 "$cairn" examine --quiet --report report image.raw -- true
+	expect 0 strace -f -o trace "$cairn" verify --no-signature report
+	grep -q 'seccomp(SECCOMP_SET_MODE_FILTER\|prctl(PR_SET_SECCOMP' trace
+	sed -n '/SECCOMP/,$p' trace >after
+	! grep -E '(open|openat|openat2|execve|socket)\(' after
 }
 
 run_tests "$@"

@@ -11,6 +11,7 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "verifier/examine/confine.h"
+#include "verifier/examine/events.h"
 #include "verifier/examine/exhibit.h"
 #include "verifier/examine/listing.h"
 #include "verifier/examine/safe_mount.h"
@@ -143,6 +144,7 @@ static int show(struct run *r)
 	int e = add_view(r, SHOWN_IMAGE, IMAGE, false);
 	if (e == 0 && evidence_at(r, JOURNAL))
 		e = add_view(r, SHOWN_JOURNAL, JOURNAL, false);
+	events_shown(r->e);
 	if (e == 0)
 		e = showing_mount(
 			&r->showing, type, attributes(r->o), r->report, &options);
@@ -188,6 +190,7 @@ static int run_command(struct run *r)
 		.stdout_to_stderr = r->o->stdout_to_stderr};
 	const struct traces *traces = &r->showing.traces;
 	struct confined c;
+	events_run(r->e);
 	int e = confine_start(&options, &c);
 	while (e == 0 && !confine_wait(&c, WATCH_MS, traces->polls, traces->n_rings)) {
 		watch_leases(r);
@@ -197,6 +200,7 @@ static int run_command(struct run *r)
 	if (e == 0)
 		e = confine_status(&c, &r->e->command_status);
 	r->e->ran = e == 0;
+	events_ran(r->e);
 	confine_kill(&c);
 	return e;
 }
@@ -241,6 +245,7 @@ static int open_all(struct run *r)
 	if (r->o->type)
 		snprintf(r->exhibits[IMAGE].part.type,
 			sizeof r->exhibits[IMAGE].part.type, "%s", r->o->type);
+	events_opened(e);
 	snprintf(e->file_system, sizeof e->file_system, "%s",
 		r->exhibits[IMAGE].part.type);
 	e->partition = r->exhibits[IMAGE].part.number;
@@ -252,9 +257,13 @@ static int work(struct run *r)
 {
 	int e = 0;
 	const struct exhibit_tick tick = {tick_first, r};
-	for (size_t i = 0; i < EXAMINED_FILES && e == 0; i++)
-		if (evidence_at(r, i))
-			e = exhibit_first_pass(&r->exhibits[i], r->o, &tick);
+	for (size_t i = 0; i < EXAMINED_FILES && e == 0; i++) {
+		const struct examined_file *f = r->exhibits[i].evidence.record;
+		if (!f)
+			continue;
+		e = exhibit_first_pass(&r->exhibits[i], r->o, &tick);
+		events_hashed(&r->e->log, f, &f->first, "before");
+	}
 	uint64_t before = now_us();
 	if (e == 0)
 		e = show(r);
@@ -311,12 +320,14 @@ int examine_run(const struct examine_options *o, struct examination *e)
 	if (uname(&e->kernel) < 0)
 		e->kernel = (struct utsname){0};
 	clock_gettime(CLOCK_REALTIME, &e->start);
+	events_begin(e);
 	int s = safe_mount_check_privileges();
 	if (s < 0)
 		return s;
 	showing_start(&r.showing);
 	examine_files(&r);
 	clock_gettime(CLOCK_REALTIME, &e->end);
+	events_end(e);
 	showing_end(&r.showing);
 	showing_free(&r.showing);
 	for (size_t i = 0; i < EXAMINED_FILES; i++)

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "core/progress.h"
+#include "verifier/examine/events.h"
 #include "verifier/examine/pass.h"
 
 /* Larger files get larger blocks: their digests lie in memory. */
@@ -145,6 +146,7 @@ void exhibit_last_pass(struct exhibit *x, const struct examine_options *o,
 	progress_begin("hashing again", now.size);
 	int r = pass_run(&pass);
 	progress_end();
+	events_hashed(report->log, v->record, &v->record->last, "after");
 	if (r < 0)
 		report_error(report, "hash", &place, v->file.name);
 	else
