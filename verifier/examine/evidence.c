@@ -165,8 +165,7 @@ static void compare_states(const struct evidence *e, struct report *report)
 		{!same_time(a->ctime, b->ctime), "change time"},
 		{a->mode != b->mode, "mode"},
 		{a->uid != b->uid || a->gid != b->gid, "owner"},
-		{a->n_links != b->n_links, "number of links"},
-		{a->blocks != b->blocks, "allocated size"}};
+		{a->n_links != b->n_links, "number of links"}};
 	BUFFER changed = {0};
 	for (size_t i = 0; i < sizeof attributes / sizeof attributes[0]; i++)
 		if (attributes[i].differs)
@@ -179,6 +178,11 @@ static void compare_states(const struct evidence *e, struct report *report)
 		report_good(report, "attributes", &place,
 			"size, mode, owner, links, modification and change time are as "
 			"they were");
+	if (a->blocks != b->blocks)
+		report_note(report, "attributes", &place,
+			"has other room on its disk, %ju then %ju units of 512 bytes: "
+			"what had been written before was put there meanwhile",
+			(uintmax_t)a->blocks, (uintmax_t)b->blocks);
 	if (same_time(a->atime, b->atime))
 		report_good(report, "atime", &place, "the access time is as it was");
 	else
