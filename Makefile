@@ -98,7 +98,7 @@ $(BUILD)/init: $(INIT_OBJ)
 
 # What the guests of the VM tests run: static, so that they need nothing of the host.
 GUESTS := $(addprefix $(BUILD)/tests/vm/,marker composefs switch_root readers)
-$(GUESTS): $(BUILD)/%: %.c $(BUILD)/.config
+$(GUESTS): $(BUILD)/%: %.c tests/vm/modules.h $(BUILD)/.config
 	$(Q)mkdir -p $(@D)
 	$(if $(filter 1,$(V)),,@echo '  MUSL  $<')
 	$(Q)$(MUSL_CC) $(INIT_CFLAGS) -static -no-pie -o $@ $<

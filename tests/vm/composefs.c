@@ -22,31 +22,13 @@
 #include <sys/xattr.h>
 #include <unistd.h>
 
-#define COMPRESSED 4 /* MODULE_INIT_COMPRESSED_FILE */
+#include "tests/vm/modules.h"
+
 #define LOWER                                                                      \
 	"metacopy=on,redirect_dir=on,verity=require,lowerdir=/names::/disk/store/" \
 	"objects"
 
 static unsigned n_same, n_different;
-
-static void stop(const char *what)
-{
-	printf("MARKER stopped: %s: %s\n", what, strerror(errno));
-	sync();
-	reboot(RB_POWER_OFF);
-}
-
-static void load_modules(void)
-{
-	char name[256];
-	FILE *list = fopen("/modules", "r");
-	while (list && fscanf(list, "%255s", name) == 1) {
-		int fd = open(name, O_RDONLY | O_CLOEXEC);
-		if (syscall(SYS_finit_module, fd, "", COMPRESSED) < 0 && errno != EEXIST)
-			stop(name);
-		close(fd);
-	}
-}
 
 /* Runs cairn; its standard output is in /out. */
 static int run(char *const argv[])

@@ -15,25 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define COMPRESSED 4 /* MODULE_INIT_COMPRESSED_FILE */
-
-static void stop(const char *what)
-{
-	printf("MARKER stopped: %s: %s\n", what, strerror(errno));
-	reboot(RB_POWER_OFF);
-}
-
-static void load_modules(void)
-{
-	char name[256];
-	FILE *list = fopen("/modules", "r");
-	while (list && fscanf(list, "%255s", name) == 1) {
-		int fd = open(name, O_RDONLY | O_CLOEXEC);
-		if (syscall(SYS_finit_module, fd, "", COMPRESSED) < 0 && errno != EEXIST)
-			stop(name);
-		close(fd);
-	}
-}
+#include "tests/vm/modules.h"
 
 static void enter(void)
 {
