@@ -327,8 +327,8 @@ test_disks() {
 	cmp -i 1M -n $end os.raw "$disk" || fail 'the contents differ'
 	[ "$(ls /dev/"$(basename "$disk")".* 2>/dev/null)" = '' ] || fail 'files in /dev'
 	# Locked by someone else; only for a while; mounted.
-	flock "$disk" sleep 5 &
-	sleep 0.3
+	flock "$disk" sh -c 'touch locked; sleep 5' &
+	while [ ! -e locked ]; do sleep 0.05; done
 	refused 9 'locked' "$cairn" build tree -o "$disk" --force --lock-timeout 1
 	expect 0 "$cairn" build tree -o "$disk" --force --lock-timeout 30
 	mkfs.ext4 -q -F "$disk"
