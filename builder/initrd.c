@@ -101,6 +101,8 @@ static int choose_modules(
 		r = add_extension_modules(m);
 	if (r == 0 && policy_keeps_state(&o->policy))
 		r = add_always(m, o->policy.state);
+	if (r >= 0)
+		r = modules_add_for(m, "efivarfs", DRIVERS_EFIVARS);
 	return r < 0 ? r : add_drivers(m, o->drivers);
 }
 

@@ -260,6 +260,16 @@ int modules_add_always(struct modules *m, const char *name)
 	return r;
 }
 
+int modules_add_for(struct modules *m, const char *name, const char *alias)
+{
+	BUFFER files = {0};
+	int r = add_module(m, name, &files, 0);
+	if (r || !files.size)
+		return r;
+	return buffer_printf(
+		&m->lines, "alias %s\ndevice%s\n", alias, buffer_text(&files));
+}
+
 int modules_add_driver(struct modules *m, const char *name)
 {
 	BUFFER files = {0};

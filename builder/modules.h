@@ -38,4 +38,7 @@ int modules_add_always(struct modules *m, const char *name);
 /* The same, but loaded when a device with one of its aliases is there. */
 int modules_add_driver(struct modules *m, const char *name);
 
+/* The same, but loaded for ALIAS alone, which the init asks for by itself. */
+int modules_add_for(struct modules *m, const char *name, const char *alias);
+
 #endif

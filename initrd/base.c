@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "core/hex.h"
+#include "initrd/boot_disk.h"
 #include "initrd/compose/mapper.h"
 #include "initrd/disks.h"
 #include "initrd/fail.h"
@@ -221,12 +222,38 @@ static void report_wait(const struct search *s, uint64_t waited, uint64_t *repor
 		(uintmax_t)waited / 1000, s->policy->wait_s);
 }
 
+/* The disk that the firmware booted from goes first, if it is known. */
+static void prefer_boot_disk(struct disk_wanted *wanted, struct base *base)
+{
+	wanted->has_boot = boot_disk_read(wanted->boot);
+	if (wanted->has_boot)
+		uuid_encode(wanted->boot, base->boot_partition);
+}
+
+/* ...but it keeps others waiting for a moment only. Returns whether that is over now. */
+static bool end_preference(
+	struct disk_wanted *wanted, uint64_t now, uint64_t end, uint64_t *since)
+{
+	if (!wanted->has_boot || !disks_put_off())
+		return false;
+	if (!*since)
+		*since = now;
+	if (now - *since < SETTLE_MS && now < end)
+		return false;
+	note("the disk with the partition that was booted from is not there");
+	wanted->has_boot = false;
+	return true;
+}
+
 int base_open(struct base *base, const struct policy *policy, struct trust *trust)
 {
 	struct disk_wanted wanted;
 	struct search s = {.policy = policy, .base = base, .trust = trust};
-	uint64_t start = now_ms(), reported = 0;
+	uint64_t start = now_ms(), reported = 0, put_off_ms = 0;
+	uint64_t end = start + (uint64_t)policy->wait_s * 1000;
 	int r = disk_wanted(&wanted, policy->root_hash, policy->part == PART_USR);
+	if (r == 0)
+		prefer_boot_disk(&wanted, base);
 	for (unsigned turn = 0; r == 0; turn++) {
 		if (turn % WALK_EVERY == 0)
 			r = modules_walk();
@@ -235,8 +262,9 @@ int base_open(struct base *base, const struct policy *policy, struct trust *trus
 		if (r)
 			break;
 		uint64_t now = now_ms();
-		if (now - start >= (uint64_t)policy->wait_s * 1000 ||
-			(s.refused_ms && now - s.refused_ms >= SETTLE_MS))
+		if (end_preference(&wanted, now, end, &put_off_ms))
+			continue;
+		if (now >= end || (s.refused_ms && now - s.refused_ms >= SETTLE_MS))
 			return give_up(&s, &wanted);
 		report_wait(&s, now - start, &reported);
 		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);

@@ -13,7 +13,8 @@ struct base {
 	char data[40], hash[40]; /* the partitions' names */
 	const char
 		*signature; /* "none", "kernel" (it checked it), "no key" (it has none) */
-	uint64_t found_ms;  /* since the kernel started */
+	char boot_partition[37]; /* that the boot loader named, or "" */
+	uint64_t found_ms;       /* since the kernel started */
 };
 
 /*

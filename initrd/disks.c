@@ -30,9 +30,11 @@ static struct seen {
 	char name[40];
 	uint64_t sequence;
 	unsigned looks; /* that are left */
+	bool put_off;   /* has a pair, but another disk goes first */
 } seen[DISKS_MAX];
 static size_t n_seen;
 static struct buffer seen_text;
+static bool seen_boot; /* the disk that goes first */
 
 const char *disks_seen(void)
 {
@@ -47,6 +49,7 @@ void disk_pair_free(struct disk_pair *pair)
 int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr)
 {
 	uint8_t hash[32];
+	wanted->has_boot = false;
 	const struct dps_type *type =
 		dps_find(usr ? DPS_USR_SIG : DPS_ROOT_SIG, dps_native());
 	if (hex_decode(root_hash, hash, sizeof hash) || !type ||
@@ -188,13 +191,14 @@ static int open_disk(const char *name, struct file *disk, struct gpt *gpt)
  * answer. Negative if the disk, or a partition of its table, cannot be used (yet).
  */
 static int read_disk(const char *name, const struct disk_wanted *wanted,
-	struct disk_pair *pair, bool *has_table)
+	struct disk_pair *pair, bool *has_table, bool *is_boot)
 {
 	AUTO_GPT gpt = {0};
 	int r = open_disk(name, &pair->disk, &gpt);
 	if (r < 0)
 		return r;
 	*has_table = r == 0;
+	*is_boot = *has_table && wanted->has_boot && gpt_by_uuid(&gpt, wanted->boot);
 	if (*has_table)
 		return get_pair(wanted, name, &gpt, pair);
 	note("passed over: %s", error_text());
@@ -206,13 +210,19 @@ static int search_disk(struct seen *s, const struct disk_wanted *wanted,
 	int (*try)(void *context, struct disk_pair *pair), void *context)
 {
 	struct disk_pair pair = {.disk = FILE_CLOSED};
-	bool has_table = false;
-	int r = read_disk(s->name, wanted, &pair, &has_table);
+	bool has_table = false, is_boot = false;
+	int r = read_disk(s->name, wanted, &pair, &has_table, &is_boot);
 	if (r < 0 && s->looks > 0) {
 		disk_pair_free(&pair);
 		return 0;
 	}
 	s->looks = 0;
+	seen_boot |= is_boot;
+	s->put_off = r == 1 && wanted->has_boot && !seen_boot;
+	if (s->put_off) {
+		disk_pair_free(&pair);
+		return 0;
+	}
 	buffer_printf(&seen_text, "%s%s%s", seen_text.size ? ", " : "", s->name,
 		has_table ? "" : " (no partition table)");
 	if (r == 1)
@@ -238,8 +248,23 @@ static bool is_disk(const char *name)
 	return read_number(directory, "size") > 0;
 }
 
+unsigned disks_put_off(void)
+{
+	unsigned n = 0;
+	for (size_t i = 0; i < n_seen; i++)
+		n += seen[i].put_off;
+	return n;
+}
+
+static bool look_again(const struct disk_wanted *wanted, struct seen *s)
+{
+	if (s->put_off)
+		return !wanted->has_boot || seen_boot;
+	return s->looks && s->looks--;
+}
+
 /* NULL for what was looked at before, has no medium, or is no disk. */
-static struct seen *next_look(const char *name)
+static struct seen *next_look(const struct disk_wanted *wanted, const char *name)
 {
 	char directory[80];
 	if (!is_disk(name))
@@ -248,7 +273,7 @@ static struct seen *next_look(const char *name)
 	uint64_t sequence = read_number(directory, "diskseq");
 	for (size_t i = 0; i < n_seen; i++)
 		if (!strcmp(seen[i].name, name) && seen[i].sequence == sequence)
-			return seen[i].looks && seen[i].looks-- ? &seen[i] : NULL;
+			return look_again(wanted, &seen[i]) ? &seen[i] : NULL;
 	if (n_seen == DISKS_MAX)
 		return NULL;
 	struct seen *s = &seen[n_seen++];
@@ -269,7 +294,7 @@ int disks_search(const struct disk_wanted *wanted,
 	int n = scandir("/sys/block", &names, NULL, by_name);
 	int r = n < 0 ? error_errno("/sys/block: cannot list") : 0;
 	for (int i = 0; i < n; i++) {
-		struct seen *s = r == 0 ? next_look(names[i]->d_name) : NULL;
+		struct seen *s = r == 0 ? next_look(wanted, names[i]->d_name) : NULL;
 		if (s)
 			r = search_disk(s, wanted, try, context);
 		free(names[i]);

@@ -28,12 +28,18 @@ struct disk_pair {
 struct disk_wanted {
 	uint8_t data[16], hash[16]; /* partition UUIDs */
 	uint8_t signature[16];      /* partition type */
+	/* If has_boot: the disk with this partition goes first. */
+	bool has_boot;
+	uint8_t boot[16];
 };
 
 /* Fills WANTED for a root hash (64 hex digits), for root or usr. */
 int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr);
 
 /*
+ * With WANTED->has_boot, pairs on other disks are put off until the one with that
+ * partition was looked at, or has_boot is false again.
+ *
  * Looks at all disks that appeared since the last call, in the order of their names, and
  * gives each pair to TRY, which owns it from then on. Disks without a partition table are
  * passed over; those that cannot be used are looked at again for a while before they
@@ -41,6 +47,9 @@ int disk_wanted(struct disk_wanted *wanted, const char *root_hash, bool usr);
  */
 int disks_search(const struct disk_wanted *wanted,
 	int (*try)(void *context, struct disk_pair *pair), void *context);
+
+/* How many pairs were put off, and not looked at since. */
+unsigned disks_put_off(void);
 
 /* As read by disks_visit: a disk with a partition table. DISK is open for reading. */
 typedef int disk_visitor(

@@ -94,6 +94,12 @@ static int load_driver(void *context, const char *name)
 	return 0;
 }
 
+int modules_load_for(const char *alias)
+{
+	bool loaded = false;
+	return drivers_match(buffer_span(&list), alias, load_driver, &loaded);
+}
+
 int modules_start(void)
 {
 	int r = file_slurp("/" DRIVERS_FILE, DRIVERS_MAX_SIZE, &list);

@@ -11,6 +11,9 @@
 /* Reads the list and loads what is always loaded; any that fails ends the boot. */
 int modules_start(void);
 
+/* Loads what is packed for ALIAS, once. What fails is noted. */
+int modules_load_for(const char *alias);
+
 /*
  * Looks for the modalias of every device in sysfs and loads the drivers packed for it,
  * until no new device appears. A driver that refuses is noted, and not tried again.

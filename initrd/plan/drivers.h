@@ -14,6 +14,9 @@
  *                             patterns above, back to the line before them
  * FILE is a name in DRIVERS_DIR.
  */
+/* The alias of what reads the firmware's variables; no device has it. */
+#define DRIVERS_EFIVARS "cairn:efivars"
+
 #define DRIVERS_FILE     "etc/cairn/drivers"
 #define DRIVERS_DIR      "lib/modules"
 #define DRIVERS_MAX_SIZE (1 << 20)

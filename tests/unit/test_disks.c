@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "core/process.h"
+#include "initrd/plan/loader.h"
 
 /* The init is no library; its search for disks needs little to run in a test. */
 #include "initrd/disks.c"
@@ -30,7 +31,14 @@ static const char script[] =
 	"4 : start=10240, size=2048, type=2C7357ED-EBD2-46D9-AEC1-23D437EC2BF5, "
 	"uuid=00000000-0000-0000-0000-000000000003\n";
 
-static struct file image;
+/* The disk that was booted from has no pair. */
+#define BOOT_UUID "12345678-9abc-def0-1122-334455667788"
+static const char boot_script[] =
+	"label: gpt\n"
+	"1 : start=2048, size=2048, type=C12A7328-F81F-11D2-BA4B-00A0C93EC93B, "
+	"uuid=" BOOT_UUID "\n";
+
+static struct file image, boot_image;
 static struct disk_wanted wanted;
 static unsigned n_notes, n_found;
 
@@ -67,13 +75,18 @@ static void put_parts(void)
 	put_part("vdz4", "10240\n", "2048\n");
 }
 
-static void put_node(void)
+static void put_disk(const char *path, const struct file *contents)
 {
 	struct file node = FILE_CLOSED;
-	put("/dev/vdz", "");
-	assert_int_equal(file_open_image(&node, "/dev/vdz", O_RDWR), 0);
-	assert_int_equal(file_copy(&image, 0, &node, 0, DISK_SIZE, false), 0);
+	put(path, "");
+	assert_int_equal(file_open_image(&node, path, O_RDWR), 0);
+	assert_int_equal(file_copy(contents, 0, &node, 0, DISK_SIZE, false), 0);
 	file_close(&node);
+}
+
+static void put_node(void)
+{
+	put_disk("/dev/vdz", &image);
 }
 
 static int start(void **state)
@@ -81,6 +94,7 @@ static int start(void **state)
 	(void)state;
 	n_notes = n_found = 0;
 	n_seen = 0;
+	seen_boot = wanted.has_boot = false;
 	buffer_free(&seen_text);
 	assert_int_equal(mount("none", "/sys/block", "tmpfs", 0, NULL), 0);
 	assert_int_equal(mount("none", "/dev", "tmpfs", 0, NULL), 0);
@@ -172,25 +186,129 @@ static void passes_over_a_disk_without_a_table(void **state)
 	assert_string_equal(disks_seen(), "vdz (no partition table)");
 }
 
-static int make_disk(void **state)
+static void prefer_boot_disk(void)
+{
+	wanted.has_boot = true;
+	assert_int_equal(uuid_decode(BOOT_UUID, wanted.boot), 0);
+}
+
+static void looks_at_the_boot_disk_first(void **state)
 {
 	(void)state;
+	prefer_boot_disk();
+	put_parts();
+	put_node();
+	assert_int_equal(search(), 0);
+	assert_int_equal(disks_put_off(), 1);
+	/* It is there, but not ready. */
+	assert_int_equal(mkdir("/sys/block/vdy", 0755), 0);
+	put("/sys/block/vdy/size", "16384\n");
+	assert_int_equal(search(), 0);
+	assert_int_equal(disks_put_off(), 1);
+	assert_int_equal(n_found, 0);
+	put_disk("/dev/vdy", &boot_image);
+	assert_int_equal(search(), 1);
+	assert_int_equal(disks_put_off(), 0);
+	assert_int_equal(search(), 0);
+	assert_int_equal(n_found, 1);
+	assert_int_equal(n_notes, 0);
+	assert_string_equal(disks_seen(), "vdy, vdz");
+}
+
+static void takes_the_boot_disk_at_once(void **state)
+{
+	(void)state;
+	wanted.has_boot = true;
+	memcpy(wanted.boot, wanted.data, 16);
+	put_parts();
+	put_node();
+	assert_int_equal(search(), 1);
+	assert_int_equal(disks_put_off(), 0);
+}
+
+static void takes_another_when_told_so(void **state)
+{
+	(void)state;
+	prefer_boot_disk();
+	put_parts();
+	put_node();
+	assert_int_equal(search(), 0);
+	assert_int_equal(search(), 0);
+	assert_int_equal(disks_put_off(), 1);
+	wanted.has_boot = false;
+	assert_int_equal(search(), 1);
+	assert_int_equal(n_found, 1);
+}
+
+/* As efivarfs has it: N letters of TEXT in UTF-16 behind the attributes. */
+static struct span variable(const char *text, size_t n, uint8_t data[128])
+{
+	memset(data, 0, 128);
+	data[0] = 6;
+	for (size_t i = 0; i < n; i++)
+		data[4 + 2 * i] = (uint8_t)text[i];
+	return span_of(data, 4 + 2 * n);
+}
+
+static void loader_partition_is_parsed_strictly(void **state)
+{
+	(void)state;
+	static const char good[] = "2C7357ED-ebd2-46d9-aec1-23d437ec2bf5";
+	uint8_t data[128], uuid[16], wanted[16];
+	assert_int_equal(uuid_decode(good, wanted), 0);
+	assert_true(loader_partition(variable(good, 36, data), uuid));
+	assert_memory_equal(uuid, wanted, 16);
+	memset(uuid, 0, 16);
+	assert_true(loader_partition(variable(good, 37, data), uuid));
+	assert_memory_equal(uuid, wanted, 16);
+	/* Every other size, down to nothing; and one letter too many behind the NUL. */
+	for (size_t size = 0; size < 128; size++)
+		if (size != 4 + 72 && size != 4 + 74) {
+			variable(good, 37, data);
+			assert_false(loader_partition(span_of(data, size), uuid));
+		}
+	variable(good, 37, data);
+	data[4 + 72] = '0';
+	assert_false(loader_partition(span_of(data, 4 + 74), uuid));
+	/* Every letter: not a digit, not in ASCII, or the end too early. */
+	for (size_t i = 0; i < 36; i++) {
+		static const uint8_t bad[] = {0, 'g', ' ', 0x80, 0xff};
+		for (size_t k = 0; k < sizeof bad; k++) {
+			variable(good, 37, data);
+			data[4 + 2 * i] = bad[k];
+			assert_false(loader_partition(span_of(data, 4 + 74), uuid));
+		}
+		variable(good, 37, data);
+		data[4 + 2 * i + 1] = 1;
+		assert_false(loader_partition(span_of(data, 4 + 74), uuid));
+	}
+}
+
+static void make_image(struct file *f, struct span commands)
+{
 	struct file text;
 	char path[32];
-	assert_int_equal(file_in_memory(&text, "script", SPAN(script)), 0);
-	assert_int_equal(ftruncate(text.fd, sizeof script - 1), 0);
+	assert_int_equal(file_in_memory(&text, "script", commands), 0);
+	assert_int_equal(ftruncate(text.fd, (off_t)commands.size), 0);
 	assert_int_equal(lseek(text.fd, 0, SEEK_SET), 0);
-	assert_int_equal(file_in_memory(&image, "disk", (struct span){0}), 0);
-	assert_int_equal(ftruncate(image.fd, DISK_SIZE), 0);
-	snprintf(path, sizeof path, "/proc/self/fd/%d", image.fd);
+	assert_int_equal(file_in_memory(f, "disk", (struct span){0}), 0);
+	assert_int_equal(ftruncate(f->fd, DISK_SIZE), 0);
+	snprintf(path, sizeof path, "/proc/self/fd/%d", f->fd);
 	const char *argv[] = {"sfdisk", "-q", path, NULL};
 	struct process p = {.argv = argv,
-		.keep_fds = &image.fd,
+		.keep_fds = &f->fd,
 		.n_keep_fds = 1,
 		.stdin_fd = text.fd,
 		.stdout_fd = -1};
 	assert_int_equal(process_run(&p, NULL), 0);
 	file_close(&text);
+}
+
+static int make_disk(void **state)
+{
+	(void)state;
+	make_image(&image, span_of(script, sizeof script - 1));
+	make_image(&boot_image, span_of(boot_script, sizeof boot_script - 1));
 	assert_int_equal(
 		uuid_decode("aabbccdd-eeff-0011-2233-445566778899", wanted.data), 0);
 	assert_int_equal(
@@ -205,6 +323,7 @@ static int drop_disk(void **state)
 	(void)state;
 	buffer_free(&seen_text);
 	file_close(&image);
+	file_close(&boot_image);
 	return 0;
 }
 
@@ -217,6 +336,10 @@ int main(void)
 		cmocka_unit_test_setup_teardown(gives_up_a_dead_disk, start, end),
 		cmocka_unit_test_setup_teardown(
 			passes_over_a_disk_without_a_table, start, end),
+		cmocka_unit_test_setup_teardown(looks_at_the_boot_disk_first, start, end),
+		cmocka_unit_test(loader_partition_is_parsed_strictly),
+		cmocka_unit_test_setup_teardown(takes_the_boot_disk_at_once, start, end),
+		cmocka_unit_test_setup_teardown(takes_another_when_told_so, start, end),
 	};
 	return cmocka_run_group_tests_name("disks", tests, make_disk, drop_disk);
 }

@@ -45,6 +45,8 @@ test_firmware_starts_what_we_signed_and_nothing_else() {
 	booted
 	says 'MARKER disk cairn-extension-0: read-only, EFI PART'
 	says 'MARKER collect: good'
+	# The firmware's keys are the kernel's: it checked the root hash's signature itself.
+	says 'MARKER state:   "signature": "kernel"'
 	# What the stub measured, as the guest sees it and as the TPM was asked, is what the
 	# manifest predicted.
 	says "MARKER pcr11: ${pcr^^}"
