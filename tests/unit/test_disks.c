@@ -254,13 +254,13 @@ static void loader_partition_is_parsed_strictly(void **state)
 {
 	(void)state;
 	static const char good[] = "2C7357ED-ebd2-46d9-aec1-23d437ec2bf5";
-	uint8_t data[128], uuid[16], wanted[16];
-	assert_int_equal(uuid_decode(good, wanted), 0);
+	uint8_t data[128], uuid[16], expected[16];
+	assert_int_equal(uuid_decode(good, expected), 0);
 	assert_true(loader_partition(variable(good, 36, data), uuid));
-	assert_memory_equal(uuid, wanted, 16);
+	assert_memory_equal(uuid, expected, 16);
 	memset(uuid, 0, 16);
 	assert_true(loader_partition(variable(good, 37, data), uuid));
-	assert_memory_equal(uuid, wanted, 16);
+	assert_memory_equal(uuid, expected, 16);
 	/* Every other size, down to nothing; and one letter too many behind the NUL. */
 	for (size_t size = 0; size < 128; size++)
 		if (size != 4 + 72 && size != 4 + 74) {
