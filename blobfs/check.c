@@ -136,7 +136,7 @@ static int check_refs(struct check_run *run)
 
 /*
  * The superblock that does not count may be torn, from a change that was interrupted; the
- * next change repairs that.
+ * next change repairs that. One that cannot be read may be the one that counts.
  */
 static void check_supers(struct check_run *run)
 {
@@ -144,9 +144,15 @@ static void check_supers(struct check_run *run)
 	for (uint64_t i = 0; i < 2; i++) {
 		uint8_t block[BLOBFS_BLOCK], seal[BLOBFS_DIGEST_SIZE];
 		struct span sealed = span_of(block, BLOBFS_SEAL);
-		if (d->read(d->context, i * BLOBFS_SUPER_B, block, sizeof block) < 0 ||
-			hash_parts(HASH_SHA256, &sealed, 1, seal) < 0 ||
-			memcmp(seal, block + BLOBFS_SEAL, sizeof seal) != 0)
+		if (run->store->fs.unread >> i & 1)
+			blobfs_check_report(run, STATUS_UNCHECKED,
+				"superblock %c cannot be read: a state newer than "
+				"generation %ju may be in it",
+				i ? 'B' : 'A', (uintmax_t)run->store->fs.generation);
+		else if (d->read(d->context, i * BLOBFS_SUPER_B, block, sizeof block) <
+				 0 ||
+			 hash_parts(HASH_SHA256, &sealed, 1, seal) < 0 ||
+			 memcmp(seal, block + BLOBFS_SEAL, sizeof seal) != 0)
 			run->check->bad_super = i ? 'B' : 'A';
 		blobfs_usage_mark(
 			&run->usage, i * BLOBFS_SUPER_B, BLOBFS_BLOCK, BLOBFS_WHOLE);

@@ -13,7 +13,10 @@ struct blobfs_check {
 	bool skip_data; /* only what the superblock, the index and the tops say */
 	bool all;       /* name every bad block, else the first of each blob */
 	void *context;
-	/* Gets each finding as one sentence; STATUS_CONTENT or STATUS_FORMAT. */
+	/*
+	 * Gets each finding as one sentence: STATUS_CONTENT, STATUS_FORMAT, or
+	 * STATUS_UNCHECKED for a superblock that cannot be read.
+	 */
 	void (*found)(void *context, enum status status, const char *sentence);
 	/* What was looked at; set by the check. */
 	uint64_t n_blobs;

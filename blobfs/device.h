@@ -40,6 +40,12 @@ struct blobfs_platform blobfs_device_platform(struct blobfs_device *d);
 int blobfs_lock_writer(const struct file *f, unsigned timeout_ms);
 int blobfs_lock_reader(const struct file *f, unsigned timeout_ms);
 
+/* The superblock that could not be read, 'A' or 'B'. */
+static inline char blobfs_unread(const struct blobfs *fs)
+{
+	return fs->unread & 1 ? 'A' : 'B';
+}
+
 /* Turns a result of the reader (enum blobfs_error, not 0) into a recorded error. */
 int blobfs_failed(const struct blobfs *fs, const char *name, int error);
 

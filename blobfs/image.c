@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "core/hex.h"
+#include "core/progress.h"
 
 int blobfs_image_open(struct blobfs_image *image, const char *path, bool write)
 {
@@ -28,6 +29,11 @@ int blobfs_image_open(struct blobfs_image *image, const char *path, bool write)
 		r = blobfs_store_open(&image->store, &image->device);
 	if (r < 0)
 		blobfs_image_close(image);
+	else if (image->store.fs.unread && !write)
+		progress_note("%s: superblock %c cannot be read: generation %ju may not "
+			      "be the newest",
+			path, blobfs_unread(&image->store.fs),
+			(uintmax_t)image->store.fs.generation);
 	return r;
 }
 

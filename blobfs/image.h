@@ -16,7 +16,8 @@ struct blobfs_image {
 
 /*
  * Opens the image at PATH, for changing if WRITE. A reader keeps its state whatever is
- * written meanwhile; one writer excludes the other (-ETIMEDOUT, STATUS_TIMEOUT). IMAGE
+ * written meanwhile; one writer excludes the other (-ETIMEDOUT, STATUS_TIMEOUT). That a
+ * superblock cannot be read is said to a reader, and refused when a change begins. IMAGE
  * must not be moved while it is open.
  */
 int blobfs_image_open(struct blobfs_image *image, const char *path, bool write);

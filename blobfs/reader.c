@@ -93,6 +93,8 @@ static int choose_super(struct blobfs *fs)
 	const struct blobfs_super *s = (const void *)fs->block;
 	for (uint64_t i = 0; i < 2; i++) {
 		int r = read_sealed(fs, i * BLOBFS_SUPER_B, BLOBFS_MAGIC);
+		if (r == BLOBFS_IO)
+			fs->unread |= 1U << i;
 		if (r != 0) {
 			error = r == BLOBFS_NOT_ONE ? error : r;
 		} else if (chosen == 2 || get_le64(s->generation) > best) {
@@ -114,6 +116,7 @@ int blobfs_open(struct blobfs *fs, const struct blobfs_platform *platform,
 	fs->slots = slots;
 	fs->n_slots = n_slots;
 	fs->n_runs = 0;
+	fs->unread = 0;
 	fs->bad_offset = 0;
 	for (uint32_t i = 0; i < n_slots; i++)
 		slots[i].valid = 0;

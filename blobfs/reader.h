@@ -60,6 +60,7 @@ struct blobfs {
 	struct blobfs_slot *slots;
 	uint32_t n_slots;
 	uint32_t n_runs;
+	uint32_t unread; /* superblocks that could not be read; 1: A, 2: B */
 	uint64_t compatible;
 	uint64_t ro_compatible;
 	uint64_t generation;
@@ -95,7 +96,8 @@ struct blobfs_blob {
 /*
  * Opens the image. SLOTS is memory for N_SLOTS (at least 1) tree blocks, which the caller
  * keeps as long as FS; more slots save hashing tree blocks again. Both need no
- * initialization. BLOBFS_NOT_ONE, _UNSUPPORTED, _MALFORMED, _DAMAGED or _IO.
+ * initialization. BLOBFS_NOT_ONE, _UNSUPPORTED, _MALFORMED, _DAMAGED or _IO. If FS->unread
+ * is not 0, a newer state than this one may be in the superblock that cannot be read.
  */
 int blobfs_open(struct blobfs *fs, const struct blobfs_platform *platform,
 	struct blobfs_slot *slots, uint32_t n_slots);

@@ -45,6 +45,12 @@ int blobfs_store_begin(struct blobfs_store *s)
 	if (s->fs.ro_compatible & ~BLOBFS_RO_COMPATIBLE)
 		return error_format(
 			"%s: has features that only allow reading it", s->device->name);
+	/* What the newer state holds would be written over. */
+	if (s->fs.unread)
+		return error_set(STATUS_FAILED, EIO,
+			"%s: superblock %c cannot be read and may be the newer one: "
+			"nothing is changed",
+			s->device->name, blobfs_unread(&s->fs));
 	int r = blobfs_space_load(&s->space, &s->fs, s->device);
 	if (r < 0)
 		return r;

@@ -21,7 +21,8 @@ const char tool_usage[] =
 	"  --jobs N         threads\n"
 	"  --json           what was found, as JSON\n"
 	"  --quiet\n\n"
-	"Status: 0 good, 3 a blob or page is not what its hash says, 5 malformed.\n";
+	"Status: 0 good, 3 a blob or page is not what its hash says, 5 malformed,\n"
+	"7 a superblock cannot be read and may be the newer one.\n";
 
 struct options {
 	struct blobfs_check check;

@@ -104,6 +104,29 @@ test_devices_that_fail() {
 	refused 1 'Input/output error' with_fault eio 1056768-1060864 cairn blob get -o got untouched.img "$digest"
 	refused 1 'Input/output error' with_fault eio 0-9999999 fsck.blobfs untouched.img
 	refused 1 'Input/output error' with_fault eio 0-9999999 cairn blob get -o got untouched.img "$digest"
+	# The superblock that cannot be read may be the newer one, here B: that is no torn one.
+	cp untouched.img whole
+	expect 0 cairn blob rm untouched.img "$digest"
+	cp untouched.img newer
+	expect 7 with_fault eio 1048576-1052672 fsck.blobfs untouched.img
+	grep -qx 'superblock B cannot be read: a state newer than generation 2 may be in it' "$T/out"
+	! grep -q torn "$T/err" || fail "$(cat "$T/err")"
+	# It cannot look up the file's name.
+	FAULT_INODE=$(stat -c %i untouched.img) \
+		expect 7 with_fault eio 1048576-1052672 cairn verify untouched.img
+	expect 0 with_fault eio 1048576-1052672 cairn blob get untouched.img "$digest"
+	cmp "$T/out" truth
+	grep -q 'superblock B cannot be read: generation 2 may not be the newest$' "$T/err"
+	for change in 'cairn blob add untouched.img truth' 'cairn blob gc untouched.img' \
+		'cairn ref delete untouched.img first'; do
+		refused 1 'superblock B cannot be read and may be the newer one: nothing is changed' \
+			with_fault eio 1048576-1052672 $change
+		cmp untouched.img newer
+	done
+	expect 7 with_fault eio 0-4096 fsck.blobfs untouched.img
+	grep -q '^superblock A .* generation 3 may be in it$' "$T/out"
+	expect 0 fsck.blobfs untouched.img
+	cp whole untouched.img
 	# The device is cut off while it is open, and before.
 	cp untouched.img whole
 	expect 5 with_fault shrink 1056768-9999999 fsck.blobfs untouched.img
