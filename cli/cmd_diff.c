@@ -13,7 +13,7 @@
 #include "verifier/locate.h"
 
 struct options {
-	bool json, quiet, no_times, no_trees;
+	bool json, quiet, no_times, no_trees, claims;
 };
 
 static const struct {
@@ -68,8 +68,16 @@ static int print_fact(const struct diff_fact *fact)
 	return 0;
 }
 
+/* What the result rests on. */
+static const char *basis(bool by_trees, bool claims)
+{
+	if (claims)
+		return "; compared claims only";
+	return by_trees ? ", the others are the same by their hash trees" : "";
+}
+
 static int print_text(
-	const struct comparison *c, const struct diff_facts *facts, bool by_trees)
+	const struct comparison *c, const struct diff_facts *facts, const char *rests_on)
 {
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < facts->n_items; i++)
@@ -77,8 +85,7 @@ static int print_text(
 	for (size_t i = 0; r == 0 && i < c->n_changes; i++)
 		r = print_change(&c->changes[i]);
 	progress_note("%zu files differ, %zu do not; %zu were read (%" PRIu64 " bytes)%s",
-		c->n_changes, c->n_same, c->n_read, c->n_bytes,
-		by_trees ? ", the others are the same by their hash trees" : "");
+		c->n_changes, c->n_same, c->n_read, c->n_bytes, rests_on);
 	return r;
 }
 
@@ -102,7 +109,7 @@ static json_object *change_json(const struct change *c)
 }
 
 static int print_json(const struct comparison *c, const struct diff_facts *facts,
-	const char *const names[2], bool by_trees)
+	const char *const names[2], bool by_trees, bool claims)
 {
 	json_object *document = json_object_new_object();
 	json_object *files = json_object_new_array(), *image = json_object_new_array();
@@ -110,6 +117,7 @@ static int print_json(const struct comparison *c, const struct diff_facts *facts
 	json_add_bytes(document, "b", span_of(names[1], strlen(names[1])));
 	json_add_bool(document, "same", c->n_changes + facts->n_items == 0);
 	json_add_bool(document, "byHashTrees", by_trees);
+	json_add_bool(document, "claimsOnly", claims);
 	json_add_number(document, "filesRead", c->n_read);
 	json_add_number(document, "bytesRead", c->n_bytes);
 	for (size_t i = 0; i < c->n_changes; i++)
@@ -137,7 +145,7 @@ static int use_trees(const struct options *o, const struct diff_side *a,
 {
 	if (o->no_trees || !a->has_verity || !b->has_verity)
 		return 0;
-	int r = unchanged_find(u, &a->verity, &b->verity);
+	int r = unchanged_find(u, &a->verity, &b->verity, o->claims);
 	return r < 0 ? r : r == 0;
 }
 
@@ -149,8 +157,9 @@ static int compare_sides(
 	struct diff_facts facts = {0};
 	const char *const names[2] = {a->path, b->path};
 	int by_trees = use_trees(o, a, b, &u), r = by_trees < 0 ? by_trees : 0;
+	bool claims = o->claims && by_trees > 0;
 	if (by_trees > 0) {
-		c.known_same = unchanged_same;
+		c.known = unchanged_compare;
 		c.context = &u;
 	}
 	if (r == 0)
@@ -158,9 +167,9 @@ static int compare_sides(
 	if (r == 0)
 		r = diff_facts_find(&facts, a, b);
 	if (r == 0 && o->json)
-		r = print_json(&c, &facts, names, by_trees > 0);
+		r = print_json(&c, &facts, names, by_trees > 0, claims);
 	else if (r == 0 && !o->quiet)
-		r = print_text(&c, &facts, by_trees > 0);
+		r = print_text(&c, &facts, basis(by_trees > 0, claims));
 	if (r == 0 && fflush(stdout))
 		r = error_errno("cannot write to standard output");
 	if (r == 0 && c.n_changes + facts.n_items)
@@ -188,14 +197,15 @@ static int diff(const struct options *o, char **argv)
 	return r;
 }
 
-enum { OPT_JSON = 256, OPT_QUIET, OPT_NO_TIMES, OPT_READ_ALL };
+enum { OPT_JSON = 256, OPT_QUIET, OPT_NO_TIMES, OPT_READ_ALL, OPT_CLAIMS };
 
 static int run(int argc, char **argv)
 {
 	static const struct option options[] = {{"json", no_argument, NULL, OPT_JSON},
 		{"quiet", no_argument, NULL, OPT_QUIET},
 		{"no-times", no_argument, NULL, OPT_NO_TIMES},
-		{"read-all", no_argument, NULL, OPT_READ_ALL}, {NULL, 0, NULL, 0}};
+		{"read-all", no_argument, NULL, OPT_READ_ALL},
+		{"claims", no_argument, NULL, OPT_CLAIMS}, {NULL, 0, NULL, 0}};
 	struct options o = {0};
 	optind = 1;
 	opterr = 0;
@@ -206,8 +216,11 @@ static int run(int argc, char **argv)
 		o.quiet = o.quiet || option == OPT_QUIET;
 		o.no_times = o.no_times || option == OPT_NO_TIMES;
 		o.no_trees = o.no_trees || option == OPT_READ_ALL;
+		o.claims = o.claims || option == OPT_CLAIMS;
 	}
 	progress_silence(o.quiet);
+	if (o.claims && o.no_trees)
+		return error_usage("diff: --read-all contradicts --claims");
 	if (optind + 2 != argc)
 		return error_usage("diff: needs A and B; see cairn help diff");
 	return diff(&o, argv + optind);
@@ -238,6 +251,8 @@ const struct verb verb_diff = {
 		"\n"
 		"  --no-times   do not compare times of modification\n"
 		"  --read-all   read all files, whatever hash trees there are\n"
+		"  --claims     take what hash trees and names of blobs say without "
+		"checking it\n"
 		"  --json       as JSON (docs/verify-json.md)\n"
 		"  --quiet      only the exit status\n"
 		"\n"

@@ -43,8 +43,10 @@ static int bytes_differ(
 {
 	if (a->size != b->size)
 		return 1;
-	if (c->known_same && c->known_same(c->context, a, b))
-		return 0;
+	enum sameness known =
+		c->known ? c->known(c->context, c->a, a, c->b, b) : SAMENESS_UNKNOWN;
+	if (known != SAMENESS_UNKNOWN)
+		return known == SAMENESS_DIFFERENT;
 	int r = digest(c, c->a, a);
 	if (r == 0)
 		r = digest(c, c->b, b);

@@ -21,6 +21,12 @@ enum change_kind {
 #define DIFFERS_XATTR   0x10u
 #define DIFFERS_TIME    0x20u
 
+enum sameness {
+	SAMENESS_UNKNOWN,
+	SAMENESS_SAME,
+	SAMENESS_DIFFERENT,
+};
+
 struct change {
 	enum change_kind kind;
 	const struct files_entry *a, *b; /* NULL where there is none */
@@ -31,11 +37,12 @@ struct comparison {
 	struct files *a, *b; /* not owned */
 	bool no_times;       /* do not compare times of modification */
 	/*
-	 * Whether two regular files are known to be the same without reading them. NULL:
-	 * none is.
+	 * What is known of two regular files of one size without reading them. NULL:
+	 * nothing.
 	 */
-	bool (*known_same)(
-		void *context, const struct files_entry *a, const struct files_entry *b);
+	enum sameness (*known)(void *context, const struct files *a,
+		const struct files_entry *x, const struct files *b,
+		const struct files_entry *y);
 	void *context;
 	/* The result, in the order of paths (for what was moved: the new ones). */
 	struct change *changes; /* owned */

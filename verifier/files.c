@@ -31,12 +31,30 @@ void files_free(struct files *list)
 	*list = (struct files){0};
 }
 
+/* Names can be made of a few bytes each that are paths of many. */
+static int check_bytes(struct files *list, struct span path)
+{
+	if (list->n_items) {
+		const struct files_entry *last = &list->items[list->n_items - 1];
+		list->n_bytes += last->n_bytes;
+		list->n_bytes += last->target ? strlen(last->target) : 0;
+	}
+	if (list->n_bytes + path.size > FILES_MAX_BYTES)
+		return error_format("%s: more than %zu MiB of paths and attributes",
+			list->name ? list->name : "list", FILES_MAX_BYTES >> 20);
+	return 0;
+}
+
 int files_add(struct files *list, struct span path, struct files_entry **entry)
 {
+	int r = check_bytes(list, path);
+	if (r < 0)
+		return r;
 	if (list->n_items == list->capacity) {
 		size_t more = list->capacity ? 2 * list->capacity : 256;
 		if (more > FILES_MAX)
-			return error_format("more than %zu files", FILES_MAX / 2);
+			return error_format("%s: more than %zu files",
+				list->name ? list->name : "list", FILES_MAX / 2);
 		struct files_entry *items =
 			reallocarray(list->items, more, sizeof *items);
 		if (!items)
@@ -50,12 +68,17 @@ int files_add(struct files *list, struct span path, struct files_entry **entry)
 	memcpy(copy, path.data, path.size);
 	copy[path.size] = 0;
 	*entry = &list->items[list->n_items++];
-	**entry = (struct files_entry){.path = copy, .path_size = path.size};
+	**entry = (struct files_entry){
+		.path = copy, .path_size = path.size, .n_bytes = path.size};
 	return 0;
 }
 
 int files_add_xattr(struct files_entry *entry, const char *name, struct span value)
 {
+	entry->n_bytes += strlen(name) + value.size;
+	if (entry->n_bytes - entry->path_size > FILES_MAX_XATTR)
+		return error_format("a file with more than %zu KiB of attributes",
+			FILES_MAX_XATTR >> 10);
 	struct files_xattr *more =
 		reallocarray(entry->xattrs, entry->n_xattrs + 1, sizeof *more);
 	if (!more)
@@ -115,6 +138,7 @@ int files_load(struct files *list, const struct file *f, uint64_t offset, uint64
 	int r = probe_file_system(f, offset, size, &probe);
 	if (r < 0)
 		return r;
+	list->name = f->name;
 	if (probe.kind == PROBE_EROFS)
 		r = files_load_erofs(list, f, offset, size);
 	else if (probe.kind == PROBE_SQUASHFS)
@@ -128,6 +152,14 @@ int files_load(struct files *list, const struct file *f, uint64_t offset, uint64
 		list->reader->size = size;
 	files_sort(list);
 	return r;
+}
+
+int files_pieces(const struct files *list, const struct files_entry *item,
+	int (*take)(void *context, const struct files_piece *piece), void *context)
+{
+	if (!S_ISREG(item->mode) || !list->reader)
+		return 1;
+	return list->reader->pieces(list->reader, item, take, context);
 }
 
 struct digesting {

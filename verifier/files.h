@@ -33,19 +33,38 @@ struct files_entry {
 	char *target;               /* owned; symbolic links, else NULL */
 	struct files_xattr *xattrs; /* owned; sorted by name */
 	size_t n_xattrs;
+	size_t n_bytes;     /* of path, target and attributes */
 	uint8_t digest[32]; /* SHA-256 of a regular file's bytes, if has_digest */
 	bool has_digest;
 };
+
+/*
+ * Bytes of a regular file, and where in the file system they come from. Two pieces with
+ * the same `how`, length and stored bytes are the same bytes of their files.
+ */
+struct files_piece {
+	uint64_t offset, length; /* in the file, bytes */
+	uint64_t place;          /* in the file system, bytes; FILES_HOLE: zeros */
+	uint64_t stored;         /* bytes there; LENGTH if they are plain */
+	bool plain;              /* the stored bytes are those of the file */
+	uint64_t how;            /* else: how the stored bytes are made into them */
+};
+
+#define FILES_HOLE UINT64_MAX
 
 struct files_reader; /* how contents are read; NULL where there is no more to read */
 
 struct files {
 	struct files_entry *items; /* owned; sorted by path, byte by byte */
 	size_t n_items, capacity;
+	size_t n_bytes;              /* those of all entries but the last */
 	struct files_reader *reader; /* owned */
+	const char *name;            /* of what they are in, for messages; may be NULL */
 };
 
-#define FILES_MAX ((size_t)1 << 24) /* entries; more are refused */
+#define FILES_MAX       ((size_t)1 << 24) /* entries; more are refused */
+#define FILES_MAX_BYTES ((size_t)1 << 28) /* of all paths, targets and attributes */
+#define FILES_MAX_XATTR ((size_t)1 << 20) /* bytes of attributes of one file */
 
 #define AUTO_FILES __attribute__((cleanup(files_free))) struct files
 
@@ -59,6 +78,13 @@ void files_free(struct files *list);
 
 /* Reads the regular file ITEM of LIST and sets its digest, if it has none yet. */
 int files_digest(struct files *list, struct files_entry *item);
+
+/*
+ * Calls TAKE for the pieces of the regular file ITEM, in order. Returns 0; 1 if where its
+ * bytes are cannot be told so; or what TAKE returned other than 0.
+ */
+int files_pieces(const struct files *list, const struct files_entry *item,
+	int (*take)(void *context, const struct files_piece *piece), void *context);
 
 /* The entry at PATH, or NULL. */
 struct files_entry *files_find(const struct files *list, const char *path);

@@ -29,6 +29,40 @@ static int stream(struct files_reader *reader, const struct files_entry *entry,
 	return r < 0 ? r : erofs_content_stream(&x->content, &inode, sink, context);
 }
 
+struct taking {
+	int (*take)(void *context, const struct files_piece *piece);
+	void *context;
+};
+
+static int take_extent(void *context, const struct erofs_extent *x)
+{
+	struct taking *t = context;
+	struct files_piece piece = {.offset = x->offset,
+		.length = x->length,
+		.place = x->place == EROFS_HOLE ? FILES_HOLE : x->place,
+		.stored = x->stored,
+		.plain = x->coding == EROFS_PLAIN && !x->shifted && !x->interlaced &&
+			 !x->partial,
+		.how = (uint64_t)x->coding << 3 | (uint64_t)x->shifted << 2 |
+		       (uint64_t)x->interlaced << 1 | (uint64_t)x->partial};
+	/* Where a fragment is depends on where the packed file is. */
+	if (x->fragment)
+		return 1;
+	if (piece.plain)
+		piece.stored = piece.length;
+	return t->take(t->context, &piece);
+}
+
+static int pieces(struct files_reader *reader, const struct files_entry *entry,
+	int (*take)(void *context, const struct files_piece *piece), void *context)
+{
+	struct erofs_files *x = (struct erofs_files *)reader;
+	struct taking t = {take, context};
+	struct erofs_inode inode;
+	int r = erofs_inode(&x->e, entry->handle, &inode);
+	return r < 0 ? r : erofs_extents(&x->e, &inode, NULL, take_extent, &t);
+}
+
 static void release(struct files_reader *reader)
 {
 	struct erofs_files *x = (struct erofs_files *)reader;
@@ -128,7 +162,8 @@ int files_load_erofs(
 	struct erofs_files *x = calloc(1, sizeof *x);
 	if (!x)
 		return error_memory();
-	x->reader = (struct files_reader){.stream = stream, .free = release};
+	x->reader = (struct files_reader){
+		.stream = stream, .pieces = pieces, .free = release};
 	list->reader = &x->reader;
 	int r = erofs_open(&x->e, f, offset, size);
 	erofs_content_init(&x->content, &x->e);

@@ -56,6 +56,83 @@ static int stream(struct files_reader *reader, const struct files_entry *entry,
 	return r;
 }
 
+/* ---- pieces ------------------------------------------------------------------------ */
+
+struct mapping {
+	ext2_filsys fs;
+	uint64_t size; /* of the file, bytes */
+	int (*take)(void *context, const struct files_piece *piece);
+	void *context;
+	uint64_t at; /* up to here all was given */
+};
+
+static int give_hole(struct mapping *m, uint64_t end)
+{
+	struct files_piece hole = {.offset = m->at, .place = FILES_HOLE, .plain = true};
+	if (end > m->size)
+		end = m->size;
+	if (end <= m->at)
+		return 0;
+	hole.length = hole.stored = end - m->at;
+	m->at = end;
+	return m->take(m->context, &hole);
+}
+
+/* 1 if it is not one that a file system just made has. */
+static int give_extent(struct mapping *m, const struct ext2fs_extent *x)
+{
+	uint64_t block = m->fs->blocksize, offset = x->e_lblk * block;
+	if (x->e_flags & EXT2_EXTENT_FLAGS_UNINIT || offset < m->at || !x->e_len)
+		return 1;
+	int r = give_hole(m, offset);
+	if (r != 0 || offset >= m->size)
+		return r;
+	struct files_piece p = {.offset = offset,
+		.length = x->e_len * block,
+		.place = x->e_pblk * block,
+		.plain = true};
+	if (p.length > m->size - offset)
+		p.length = m->size - offset;
+	p.stored = p.length;
+	m->at = offset + p.length;
+	return m->take(m->context, &p);
+}
+
+/* The tree of a file that is hostile ends, as no extent begins before the last ends. */
+static int give_extents(struct mapping *m, ext2_extent_handle_t handle)
+{
+	struct ext2fs_extent x;
+	int r = 0;
+	uint64_t steps = m->fs->super->s_blocks_count + UINT64_C(16);
+	errcode_t err = ext2fs_extent_get(handle, EXT2_EXTENT_ROOT, &x);
+	while (!err && r == 0 && steps--) {
+		if (x.e_flags & EXT2_EXTENT_FLAGS_LEAF)
+			r = give_extent(m, &x);
+		err = ext2fs_extent_get(handle, EXT2_EXTENT_NEXT, &x);
+	}
+	if (r == 0 && err != EXT2_ET_EXTENT_NO_NEXT)
+		return 1;
+	return r == 0 ? give_hole(m, m->size) : r;
+}
+
+static int pieces(struct files_reader *reader, const struct files_entry *entry,
+	int (*take)(void *context, const struct files_piece *piece), void *context)
+{
+	struct ext4_files *x = (struct ext4_files *)reader;
+	struct mapping m = {
+		.fs = x->image.fs, .size = entry->size, .take = take, .context = context};
+	struct ext2_inode inode;
+	ext2_extent_handle_t handle;
+	ext2_ino_t number = (ext2_ino_t)entry->handle;
+	if (ext2fs_read_inode(m.fs, number, &inode) ||
+		!(inode.i_flags & EXT4_EXTENTS_FL) ||
+		ext2fs_extent_open2(m.fs, number, &inode, &handle))
+		return 1;
+	int r = give_extents(&m, handle);
+	ext2fs_extent_free(handle);
+	return r;
+}
+
 static void release(struct files_reader *reader)
 {
 	struct ext4_files *x = (struct ext4_files *)reader;
@@ -255,7 +332,8 @@ int files_load_ext4(
 	uint64_t superblock;
 	if (!x)
 		return error_memory();
-	x->reader = (struct files_reader){.stream = stream, .free = release};
+	x->reader = (struct files_reader){
+		.stream = stream, .pieces = pieces, .free = release};
 	list->reader = &x->reader;
 	int r = ext4_image_open(&x->image, f, offset, size, &superblock);
 	if (r < 0)

@@ -10,6 +10,10 @@ struct files_reader {
 	/* Gives all bytes of the regular file ENTRY to SINK, in order. */
 	int (*stream)(struct files_reader *reader, const struct files_entry *entry,
 		int (*sink)(void *context, struct span data), void *context);
+	/* As files_pieces. */
+	int (*pieces)(struct files_reader *reader, const struct files_entry *entry,
+		int (*take)(void *context, const struct files_piece *piece),
+		void *context);
 	void (*free)(struct files_reader *reader);
 	uint64_t size; /* of the file system, bytes */
 };

@@ -28,6 +28,65 @@ static int stream(struct files_reader *reader, const struct files_entry *entry,
 	return r < 0 ? r : squashfs_stream(&x->s, &inode, sink, context);
 }
 
+#define IS_FRAGMENT 0x80u
+
+/* A piece as it is stored: SIZE with the flag of those that are not packed. */
+static struct files_piece piece_at(const struct squashfs *s, uint64_t offset,
+	uint64_t length, uint64_t place, uint32_t size)
+{
+	struct files_piece p = {.offset = offset,
+		.length = length,
+		.place = place,
+		.stored = SQUASHFS_STORED(size),
+		.plain = size & SQUASHFS_UNPACKED,
+		.how = s->compressor | (size & SQUASHFS_UNPACKED)};
+	if (p.stored == 0)
+		p.place = FILES_HOLE;
+	/* One that is too short makes no sense: who reads it says so. */
+	if (p.plain && p.stored != length)
+		p.plain = false;
+	return p;
+}
+
+static int give_fragment(struct squashfs *s, const struct squashfs_inode *inode,
+	int (*take)(void *context, const struct files_piece *piece), void *context)
+{
+	uint64_t place, length = inode->size % s->block_size;
+	uint32_t size;
+	int r = squashfs_fragment(s, inode->fragment, &place, &size);
+	if (r < 0)
+		return r;
+	struct files_piece p = piece_at(s, inode->size - length, length, place, size);
+	p.plain = false;
+	p.how |= (uint64_t)inode->fragment_at << 32 | IS_FRAGMENT;
+	return take(context, &p);
+}
+
+static int pieces(struct files_reader *reader, const struct files_entry *entry,
+	int (*take)(void *context, const struct files_piece *piece), void *context)
+{
+	struct squashfs *s = &((struct squashfs_files *)reader)->s;
+	struct squashfs_inode inode;
+	s->budget += 64 + entry->size / 1024;
+	int r = squashfs_inode(s, entry->handle, NULL, NULL, &inode);
+	struct squashfs_cursor c = inode.behind;
+	uint64_t place = inode.blocks;
+	for (uint64_t i = 0; r == 0 && i < inode.n_blocks; i++) {
+		uint64_t offset = i * s->block_size, left = inode.size - offset;
+		uint8_t d[4];
+		r = squashfs_get(s, &c, d, sizeof d);
+		if (r < 0)
+			return r;
+		struct files_piece p = piece_at(s, offset,
+			left < s->block_size ? left : s->block_size, place, get_le32(d));
+		place += p.stored;
+		r = take(context, &p);
+	}
+	return r == 0 && inode.fragment != UINT32_MAX
+		       ? give_fragment(s, &inode, take, context)
+		       : r;
+}
+
 static void release(struct files_reader *reader)
 {
 	struct squashfs_files *x = (struct squashfs_files *)reader;
@@ -124,7 +183,8 @@ int files_load_squashfs(
 	struct squashfs_files *x = calloc(1, sizeof *x);
 	if (!x)
 		return error_memory();
-	x->reader = (struct files_reader){.stream = stream, .free = release};
+	x->reader = (struct files_reader){
+		.stream = stream, .pieces = pieces, .free = release};
 	list->reader = &x->reader;
 	int r = squashfs_open(&x->s, f, offset, size);
 	struct listing l = {.s = &x->s, .list = list};

@@ -6,29 +6,20 @@
 #include <string.h>
 
 #include "core/block_hash.h"
-#include "core/erofs_extents.h"
-#include "verifier/locate.h"
-#include "verifier/probe.h"
 
 /* Larger trees are not kept in memory: 256 MiB are over 32 GiB of data. */
 #define TREE_MAX ((uint64_t)256 << 20)
 
-struct side_tree {
-	const struct unchanged_side *side;
-	struct merkle_layout layout;
-	uint8_t *blocks; /* owned: all of the tree */
-};
-
 void unchanged_free(struct unchanged *u)
 {
-	free(u->touched[0]);
-	free(u->touched[1]);
+	free(u->trees[0].blocks);
+	free(u->trees[1].blocks);
 	*u = (struct unchanged){0};
 }
 
 /* ---- trees ------------------------------------------------------------------------- */
 
-static int tree_is_wrong(const struct side_tree *t, uint64_t block)
+static int tree_is_wrong(const struct unchanged_tree *t, uint64_t block)
 {
 	uint64_t at = t->side->tree_offset + block * t->side->params.hash_block_size;
 	return error_set(STATUS_CONTENT, EBADMSG,
@@ -37,7 +28,7 @@ static int tree_is_wrong(const struct side_tree *t, uint64_t block)
 }
 
 /* Every block against its digest in the level above, from the root down. */
-static int check_tree(const struct side_tree *t, const struct block_hash *h)
+static int check_tree(const struct unchanged_tree *t, const struct block_hash *h)
 {
 	const struct merkle_layout *l = &t->layout;
 	size_t size = t->side->params.hash_block_size;
@@ -63,7 +54,8 @@ static int check_tree(const struct side_tree *t, const struct block_hash *h)
 	return 0;
 }
 
-static int load_tree(struct side_tree *t, const struct unchanged_side *side)
+static int load_tree(
+	struct unchanged_tree *t, const struct unchanged_side *side, bool claims)
 {
 	struct merkle_params p = verity_merkle(&side->params);
 	struct span salt = span_of(p.salt, p.salt_size), none = {0};
@@ -79,90 +71,21 @@ static int load_tree(struct side_tree *t, const struct unchanged_side *side)
 		return error_memory();
 	r = file_read(
 		side->file, t->blocks, (size_t)t->layout.tree_size, side->tree_offset);
+	if (r < 0 || claims)
+		return r;
 	bool first = side->params.version == 1;
-	if (r == 0)
-		r = block_hash_init(&h, p.alg, p.tree_block_size, first ? salt : none,
-			first ? none : salt);
+	r = block_hash_init(
+		&h, p.alg, p.tree_block_size, first ? salt : none, first ? none : salt);
 	return r < 0 ? r : check_tree(t, &h);
 }
 
-static const uint8_t *leaf(const struct side_tree *t, uint64_t block)
+static const uint8_t *leaf(const struct unchanged_tree *t, uint64_t block)
 {
 	const struct merkle_layout *l = &t->layout;
 	uint64_t index = block >> l->log2_fanout;
 	return t->blocks +
 	       (l->levels[0].first + index) * t->side->params.hash_block_size +
 	       (block & ((UINT64_C(1) << l->log2_fanout) - 1)) * l->stride;
-}
-
-/* Asks both locators for the blocks whose leaves differ, or that only one has. */
-static int want_differing(
-	struct unchanged *u, const struct side_tree t[2], struct locator l[2])
-{
-	uint64_t n[2] = {t[0].side->params.data_blocks, t[1].side->params.data_blocks};
-	uint64_t size = t[0].side->params.data_block_size,
-		 most = n[0] > n[1] ? n[0] : n[1];
-	int r = 0;
-	for (uint64_t i = 0; r == 0 && i < most; i++) {
-		if (i < n[0] && i < n[1] &&
-			!memcmp(leaf(&t[0], i), leaf(&t[1], i), t[0].layout.digest_size))
-			continue;
-		u->n_blocks++;
-		for (unsigned k = 0; r == 0 && k < 2; k++)
-			if (i < n[k])
-				r = locator_want(&l[k], i * size, size);
-	}
-	return r;
-}
-
-/* ---- files ------------------------------------------------------------------------- */
-
-static int by_number(const void *a, const void *b)
-{
-	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
-	return x < y ? -1 : x > y;
-}
-
-/* The inodes that L found. Returns 1 if it found what all files depend on. */
-static int take_inodes(struct unchanged *u, unsigned k, const struct locator *l)
-{
-	u->touched[k] = calloc(l->n_items + 1, sizeof *u->touched[k]);
-	if (!u->touched[k])
-		return error_memory();
-	for (size_t i = 0; i < l->n_items; i++) {
-		const struct located *item = &l->items[i];
-		if (item->kind == LOCATED_UNKNOWN ||
-			(item->kind == LOCATED_META && strcmp(item->what, "superblock")))
-			return 1;
-		if (item->kind == LOCATED_DATA)
-			u->touched[k][u->n_touched[k]++] = item->inode;
-	}
-	if (u->n_touched[k])
-		qsort(u->touched[k], u->n_touched[k], sizeof *u->touched[k], by_number);
-	return l->n_faults || l->incomplete;
-}
-
-/* 1 if what makes two places the same content is not so on both sides. */
-static int open_both(struct unchanged *u, const struct unchanged_side *const sides[2])
-{
-	uint64_t packed[2] = {0};
-	int r = 0;
-	for (unsigned k = 0; r == 0 && k < 2; k++) {
-		const struct unchanged_side *s = sides[k];
-		r = erofs_open(&u->e[k], s->file, s->data_offset, s->data_size);
-		if (r == 0)
-			r = erofs_packed(&u->e[k], &packed[k]);
-	}
-	/* A packed file would be part of many others. */
-	return r < 0 ? r
-		     : packed[0] || packed[1] || u->e[0].block_bits != u->e[1].block_bits;
-}
-
-static bool is_erofs(const struct unchanged_side *s)
-{
-	struct probe probe;
-	return probe_file_system(s->file, s->data_offset, s->data_size, &probe) == 0 &&
-	       probe.kind == PROBE_EROFS;
 }
 
 static bool same_parameters(const struct verity_params *a, const struct verity_params *b)
@@ -173,75 +96,166 @@ static bool same_parameters(const struct verity_params *a, const struct verity_p
 	       !memcmp(a->salt, b->salt, a->salt_size);
 }
 
-static int find(struct unchanged *u, struct side_tree t[2],
-	const struct unchanged_side *const sides[2], struct locator l[2])
+int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
+	const struct unchanged_side *b, bool claims)
 {
-	int r = 0;
-	for (unsigned k = 0; r == 0 && k < 2; k++) {
-		locator_init(&l[k], sides[k]->file, sides[k]->data_offset,
-			sides[k]->data_size);
-		r = load_tree(&t[k], sides[k]);
-	}
-	if (r == 0)
-		r = want_differing(u, t, l);
-	for (unsigned k = 0; r == 0 && k < 2; k++) {
-		r = locate(&l[k]);
-		if (r == 0)
-			r = take_inodes(u, k, &l[k]);
-	}
-	return r;
+	if (!same_parameters(&a->params, &b->params))
+		return 1;
+	int r = load_tree(&u->trees[0], a, claims);
+	return r ? r : load_tree(&u->trees[1], b, claims);
 }
 
-int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
-	const struct unchanged_side *b)
+/* ---- bytes on both sides ----------------------------------------------------------- */
+
+/* Bytes of one block of each side, neither a whole one; they are read. */
+static enum sameness compare_bytes(
+	const struct unchanged *u, const uint64_t place[2], size_t size)
 {
-	const struct unchanged_side *const sides[2] = {a, b};
-	struct side_tree t[2] = {0};
-	struct locator l[2] = {0};
-	if (!same_parameters(&a->params, &b->params) || !is_erofs(a) || !is_erofs(b))
-		return 1;
-	int r = open_both(u, sides);
-	if (r == 0)
-		r = find(u, t, sides, l);
-	for (unsigned k = 0; k < 2; k++) {
-		free(t[k].blocks);
-		locator_free(&l[k]);
+	uint8_t *data[2] = {malloc(size), malloc(size)};
+	int r = data[0] && data[1] ? 0 : -1;
+	for (unsigned k = 0; r == 0 && k < 2; k++) {
+		const struct unchanged_side *s = u->trees[k].side;
+		r = file_read(s->file, data[k], size, s->data_offset + place[k]);
 	}
-	return r;
+	enum sameness result = r < 0                            ? SAMENESS_UNKNOWN
+			       : memcmp(data[0], data[1], size) ? SAMENESS_DIFFERENT
+								: SAMENESS_SAME;
+	free(data[0]);
+	free(data[1]);
+	return result;
+}
+
+/* SIZE bytes at PLACE of each side that are inside of a block each. */
+static enum sameness compare_block(
+	const struct unchanged *u, const uint64_t place[2], size_t size)
+{
+	const struct unchanged_tree *t = u->trees;
+	uint64_t block_size = t[0].side->params.data_block_size;
+	if (place[0] % block_size != place[1] % block_size)
+		return compare_bytes(u, place, size);
+	if (!memcmp(leaf(&t[0], place[0] / block_size),
+		    leaf(&t[1], place[1] / block_size), t[0].layout.digest_size))
+		return SAMENESS_SAME;
+	return size == block_size ? SAMENESS_DIFFERENT : compare_bytes(u, place, size);
+}
+
+static bool is_inside(const struct unchanged_side *s, uint64_t place, uint64_t size)
+{
+	return place <= s->data_size && size <= s->data_size - place;
+}
+
+/* Any bytes: whole blocks by their leaves, what is at the ends is read. */
+static enum sameness compare_range(
+	const struct unchanged *u, uint64_t a, uint64_t b, uint64_t size)
+{
+	uint64_t block_size = u->trees[0].side->params.data_block_size;
+	uint64_t place[2] = {a, b};
+	if (!is_inside(u->trees[0].side, a, size) ||
+		!is_inside(u->trees[1].side, b, size) ||
+		(a % block_size != b % block_size && size >= block_size))
+		return SAMENESS_UNKNOWN;
+	while (size) {
+		uint64_t step = block_size - place[0] % block_size;
+		if (step > size || place[0] % block_size != place[1] % block_size)
+			step = size;
+		enum sameness s = compare_block(u, place, (size_t)step);
+		if (s != SAMENESS_SAME)
+			return s;
+		place[0] += step;
+		place[1] += step;
+		size -= step;
+	}
+	return SAMENESS_SAME;
 }
 
 /* ---- two files --------------------------------------------------------------------- */
 
-static int append_extent(void *context, const struct erofs_extent *x)
+/* A file's pieces, in order and without gaps. */
+static int keep(void *context, const struct files_piece *piece)
 {
-	const uint64_t numbers[] = {x->offset, x->length, x->place, x->stored,
-		(uint64_t)x->coding << 4 | (uint64_t)x->shifted << 3 |
-			(uint64_t)x->interlaced << 2 | (uint64_t)x->partial << 1 |
-			(uint64_t)x->fragment};
-	return buffer_append(context, numbers, sizeof numbers);
+	return buffer_append(context, piece, sizeof *piece);
 }
 
-static int extents_of(const struct erofs *e, uint64_t nid, struct buffer *extents)
+static size_t load_pieces(const struct files *list, const struct files_entry *e,
+	struct buffer *b, const struct files_piece **pieces)
 {
-	struct erofs_inode inode;
-	int r = erofs_inode(e, nid, &inode);
-	return r < 0 ? r : erofs_extents(e, &inode, NULL, append_extent, extents);
+	if (files_pieces(list, e, keep, b) != 0)
+		return 0;
+	*pieces = (const void *)b->data;
+	return b->size / sizeof **pieces;
 }
 
-bool unchanged_same(
-	void *context, const struct files_entry *a, const struct files_entry *b)
+/* Those of plain bytes may be cut anywhere: DONE bytes of each were compared before. */
+static enum sameness compare_plain(const struct unchanged *u,
+	const struct files_piece *const p[2], const uint64_t done[2], uint64_t size)
+{
+	bool holes[2] = {p[0]->place == FILES_HOLE, p[1]->place == FILES_HOLE};
+	if (holes[0] || holes[1])
+		return holes[0] && holes[1] ? SAMENESS_SAME : SAMENESS_UNKNOWN;
+	return compare_range(u, p[0]->place + done[0], p[1]->place + done[1], size);
+}
+
+/* The same stored bytes make the same bytes; others may, too. */
+static enum sameness compare_coded(
+	const struct unchanged *u, const struct files_piece *const p[2])
+{
+	if (p[0]->length != p[1]->length || p[0]->stored != p[1]->stored ||
+		p[0]->how != p[1]->how || p[0]->plain != p[1]->plain ||
+		p[0]->place == FILES_HOLE || p[1]->place == FILES_HOLE)
+		return SAMENESS_UNKNOWN;
+	return compare_range(u, p[0]->place, p[1]->place, p[0]->stored) == SAMENESS_SAME
+		       ? SAMENESS_SAME
+		       : SAMENESS_UNKNOWN;
+}
+
+static bool can_be_cut(const struct files_piece *p)
+{
+	return p->plain || p->place == FILES_HOLE;
+}
+
+/* Ends with the first piece that is not the same, unless a later one is sure to differ.
+ */
+static enum sameness compare_pieces(const struct unchanged *u,
+	const struct files_piece *const lists[2], const size_t n[2])
+{
+	enum sameness all = SAMENESS_SAME;
+	uint64_t done[2] = {0};
+	size_t i[2] = {0};
+	while (i[0] < n[0] && i[1] < n[1]) {
+		const struct files_piece *const p[2] = {&lists[0][i[0]], &lists[1][i[1]]};
+		uint64_t left[2] = {p[0]->length - done[0], p[1]->length - done[1]};
+		uint64_t step = left[0] < left[1] ? left[0] : left[1];
+		enum sameness s = SAMENESS_UNKNOWN;
+		if (can_be_cut(p[0]) && can_be_cut(p[1]))
+			s = compare_plain(u, p, done, step);
+		else if (!done[0] && !done[1])
+			s = compare_coded(u, p);
+		if (s == SAMENESS_DIFFERENT)
+			return s;
+		if (s == SAMENESS_UNKNOWN)
+			all = s;
+		for (unsigned k = 0; k < 2; k++) {
+			done[k] += step;
+			if (done[k] == p[k]->length) {
+				done[k] = 0;
+				i[k]++;
+			}
+		}
+	}
+	return i[0] == n[0] && i[1] == n[1] ? all : SAMENESS_UNKNOWN;
+}
+
+enum sameness unchanged_compare(void *context, const struct files *a,
+	const struct files_entry *x, const struct files *b, const struct files_entry *y)
 {
 	const struct unchanged *u = context;
-	const struct files_entry *const entries[2] = {a, b};
-	BUFFER x = {0};
-	BUFFER y = {0};
-	for (unsigned k = 0; k < 2; k++)
-		if (u->n_touched[k] &&
-			bsearch(&entries[k]->inode, u->touched[k], u->n_touched[k],
-				sizeof *u->touched[k], by_number))
-			return false;
+	const struct files_piece *lists[2];
+	BUFFER first = {0};
+	BUFFER second = {0};
+	if (x->size == 0 && y->size == 0)
+		return SAMENESS_SAME;
 	/* What cannot be told here shows when the files are read. */
-	return extents_of(&u->e[0], a->handle, &x) == 0 &&
-	       extents_of(&u->e[1], b->handle, &y) == 0 && x.size == y.size &&
-	       (x.size == 0 || !memcmp(x.data, y.data, x.size));
+	const size_t n[2] = {load_pieces(a, x, &first, &lists[0]),
+		load_pieces(b, y, &second, &lists[1])};
+	return n[0] && n[1] ? compare_pieces(u, lists, n) : SAMENESS_UNKNOWN;
 }

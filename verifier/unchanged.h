@@ -2,14 +2,13 @@
 #ifndef CAIRN_VERIFIER_UNCHANGED_H
 #define CAIRN_VERIFIER_UNCHANGED_H
 
-#include "core/erofs_image.h"
 #include "core/verity.h"
 #include "verifier/compare.h"
 
 /*
- * What two erofs file systems have in common, by their hash trees alone: where the leaves
- * are the same the data is, as dm-verity would hand it out. Nothing of the data is read
- * but what says where files are.
+ * What two file systems have in common, by their hash trees alone: where the leaves are
+ * the same the data is, as dm-verity would hand it out, wherever it lies. Of the data
+ * only what says where files are is read, and what fills no whole block.
  */
 struct unchanged_side {
 	const struct file *file;                      /* not owned; neither is the rest */
@@ -18,30 +17,30 @@ struct unchanged_side {
 	uint8_t root[HASH_MAX_SIZE]; /* what the tree is held to */
 };
 
+struct unchanged_tree {
+	const struct unchanged_side *side;
+	struct merkle_layout layout;
+	uint8_t *blocks; /* owned: all of the tree */
+};
+
 struct unchanged {
-	struct erofs e[2];    /* of A and B */
-	uint64_t *touched[2]; /* owned: inodes with contents in differing blocks */
-	size_t n_touched[2];
-	uint64_t n_blocks; /* of data that differ */
+	struct unchanged_tree trees[2]; /* of A and B */
 };
 
 #define AUTO_UNCHANGED __attribute__((cleanup(unchanged_free))) struct unchanged
 void unchanged_free(struct unchanged *u);
 
 /*
- * Checks both trees, as far as they are trees, against their roots, and finds which
- * inodes differ. Returns 0; 1 if the trees do not allow it: other parameters or salts,
- * no erofs on both sides, one laid out differently, or too large. STATUS_CONTENT if a
- * tree is not what its root says.
+ * Reads both trees and, unless their claims alone are to be compared, checks them as far
+ * as they are trees against their roots. A and B must stay. Returns 0; 1 if the trees
+ * cannot be compared: other parameters or salts, or too large. STATUS_CONTENT if a tree
+ * is not what its root says.
  */
 int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
-	const struct unchanged_side *b);
+	const struct unchanged_side *b, bool claims);
 
-/*
- * For struct comparison: CONTEXT is the struct unchanged. Two files are the same if they
- * are in the same places, and none of those differs.
- */
-bool unchanged_same(
-	void *context, const struct files_entry *a, const struct files_entry *b);
+/* For struct comparison: CONTEXT is the struct unchanged. */
+enum sameness unchanged_compare(void *context, const struct files *a,
+	const struct files_entry *x, const struct files *b, const struct files_entry *y);
 
 #endif
