@@ -157,13 +157,16 @@ static int compare_sides(
 	struct diff_facts facts = {0};
 	const char *const names[2] = {a->path, b->path};
 	int by_trees = use_trees(o, a, b, &u), r = by_trees < 0 ? by_trees : 0;
-	bool claims = o->claims && by_trees > 0;
+	bool claims = o->claims && (by_trees > 0 || a->is_blobs);
 	if (by_trees > 0) {
 		c.known = unchanged_compare;
 		c.context = &u;
 	}
 	if (r == 0)
 		r = compare(&c);
+	c.n_read += a->blobs.n_bytes ? a->blobs.n_digests : 0;
+	c.n_read += b->blobs.n_bytes ? b->blobs.n_digests : 0;
+	c.n_bytes += a->blobs.n_bytes + b->blobs.n_bytes;
 	if (r == 0)
 		r = diff_facts_find(&facts, a, b);
 	if (r == 0 && o->json)
@@ -181,9 +184,12 @@ static int compare_sides(
 static int diff(const struct options *o, char **argv)
 {
 	struct diff_side a = {.tree = TREE_EMPTY, .file = FILE_CLOSED}, b = a;
-	int r = diff_side_open(&a, argv[0]);
+	int r = diff_side_open(&a, argv[0], o->claims);
 	if (r == 0)
-		r = diff_side_open(&b, argv[1]);
+		r = diff_side_open(&b, argv[1], o->claims);
+	if (r == 0 && a.is_blobs != b.is_blobs)
+		r = error_usage("diff: %s: blobs can be compared with blobs only",
+			a.is_blobs ? argv[0] : argv[1]);
 	if (r == 0)
 		r = confine();
 	if (r == 0)
@@ -235,7 +241,8 @@ const struct verb verb_diff = {
 		"\n"
 		"Compares two disk images, file systems (erofs, squashfs, ext2 to ext4), "
 		"directories\n"
-		"or archives, in any combination: files added, removed, changed "
+		"or archives, in any combination, or two stores or images of blobs: "
+		"files added, removed, changed "
 		"(content, "
 		"type,\n"
 		"mode, owner, attributes, time) and moved; of two images also "

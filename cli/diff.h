@@ -3,6 +3,7 @@
 #define CAIRN_CLI_DIFF_H
 
 #include "builder/tree.h"
+#include "cli/diff_blobs.h"
 #include "core/json.h"
 #include "verifier/compare.h"
 #include "verifier/disk.h"
@@ -13,6 +14,8 @@ struct diff_side {
 	const char *path;
 	struct tree tree; /* a directory or archive */
 	bool is_tree;
+	struct diff_blobs blobs; /* a store or a blobfs image */
+	bool is_blobs;
 	struct file file; /* else an image or a file system */
 	struct disk disk;
 	bool has_table;
@@ -23,8 +26,11 @@ struct diff_side {
 	json_object *packages;   /* owned; of the manifest beside it, or NULL */
 };
 
-/* Opens PATH, all that may have to be opened by name, and reads what a tree has. */
-int diff_side_open(struct diff_side *s, const char *path);
+/*
+ * Opens PATH, all that may have to be opened by name, and reads what a tree has. With
+ * CLAIMS blobs are not read to see if they are what they are named.
+ */
+int diff_side_open(struct diff_side *s, const char *path, bool claims);
 
 /* Reads an image: nothing is opened any more. */
 int diff_side_load(struct diff_side *s);

@@ -6,12 +6,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "blobfs/format.h"
 #include "builder/uki.h"
 #include "cli/diff.h"
 #include "core/hash.h"
 #include "core/hex.h"
 #include "verifier/inspect.h"
 #include "verifier/payload.h"
+#include "verifier/verify_store.h"
 
 #define MANIFEST_MAX ((size_t)16 << 20)
 
@@ -158,23 +160,41 @@ static bool is_image(const char *path)
 	if (file_open_image(&f, path, O_RDONLY) < 0 ||
 		file_read_some(&f, head, sizeof head, 0, &n) < 0)
 		return true;
-	return !memcmp(head + 510, "\x55\xaa", 2) || !memcmp(head + 512, "EFI PART", 8) ||
+	return !memcmp(head, BLOBFS_MAGIC, BLOBFS_MAGIC_SIZE) ||
+	       !memcmp(head + 510, "\x55\xaa", 2) || !memcmp(head + 512, "EFI PART", 8) ||
 	       get_le32(head + 1024) == 0xe0f5e1e2u || get_le32(head) == 0x73717368u ||
 	       get_le16(head + 1024 + 56) == 0xef53;
 }
 
-int diff_side_open(struct diff_side *s, const char *path)
+static bool is_blobfs(const struct file *f)
+{
+	char magic[BLOBFS_MAGIC_SIZE];
+	return f->size >= BLOBFS_BLOCK && file_read(f, magic, sizeof magic, 0) == 0 &&
+	       !memcmp(magic, BLOBFS_MAGIC, sizeof magic);
+}
+
+int diff_side_open(struct diff_side *s, const char *path, bool claims)
 {
 	*s = (struct diff_side){.path = path, .tree = TREE_EMPTY, .file = FILE_CLOSED};
+	s->is_blobs = verify_is_store(path);
+	if (s->is_blobs)
+		return diff_blobs_open(&s->blobs, path, claims);
 	s->is_tree = !is_image(path);
 	if (s->is_tree)
 		return load_tree(s);
 	int r = file_open_image(&s->file, path, O_RDONLY);
+	if (r == 0 && is_blobfs(&s->file)) {
+		s->is_blobs = true;
+		s->blobs = (struct diff_blobs){.name = path, .claims = claims};
+		return 0;
+	}
 	return r < 0 ? r : load_packages(s);
 }
 
 int diff_side_load(struct diff_side *s)
 {
+	if (s->is_blobs)
+		return diff_blobs_load(&s->blobs, &s->file, &s->files);
 	return s->is_tree ? 0 : load_image(s);
 }
 
@@ -186,5 +206,6 @@ void diff_side_close(struct diff_side *s)
 	json_object_put(s->inspection);
 	json_object_put(s->packages);
 	tree_free(&s->tree);
+	diff_blobs_close(&s->blobs);
 	file_close(&s->file);
 }

@@ -191,6 +191,64 @@ test_hash_trees_of_every_file_system() {
 	done
 }
 
+# Directories of blobs and images of them, in any combination: trees under the names of refs.
+test_stores_and_blobfs_images() {
+	mkdir -p a/dir
+	for i in 1 2 3 4; do
+		seq "$i" 4000 >"a/dir/$i"
+	done
+	echo small >a/small
+	cp -a a b
+	echo more >>b/dir/2
+	rm b/dir/3
+	mv b/dir/4 b/four
+	echo smalL >b/small
+	find a b -exec touch -h -d @1600000000 {} +
+	seq 7 >seven
+	expect 0 "$cairn" store add --quiet --ref os/1 --tree A a
+	expect 0 "$cairn" store add --quiet --ref os/1 --tree B b
+	expect 0 "$cairn" store add --quiet B seven
+	seven=$("$cairn" digest seven | sed 's/^sha256:\(..\)\([0-9a-f]*\) .*/\1\/\2/')
+	for side in A B; do
+		"$CAIRN_BUILD/mkfs.blobfs" --quiet --from-store $side $side.blobfs
+	done
+	cat >expected <<-E
+		added    /objects/$seven
+		removed  /os/1/dir/3
+		changed  /os/1/dir/2 (content)
+		moved    /os/1/dir/4 -> /os/1/four
+		changed  /os/1/small (content)
+	E
+	for one in A A.blobfs; do
+		expect 0 "$cairn" diff A $one
+		[ ! -s out ]
+		for two in B B.blobfs; do
+			expect 8 "$cairn" diff $one $two
+			diff <(sort expected) <(sort out) || fail "$one $two"
+			! grep -q claims err
+			expect 8 "$cairn" diff --claims $one $two
+			diff <(sort expected) <(sort out)
+			grep -q ' 0 were read (0 bytes); compared claims only' err
+		done
+	done
+	refused 2 'with blobs only' "$cairn" diff A a
+	refused 2 'with blobs only' "$cairn" diff a A.blobfs
+	# What is not what its name says is no basis for anything, unless that was asked for.
+	bad=$("$cairn" digest a/dir/1 | sed 's/^sha256:\(..\)\([0-9a-f]*\) .*/\1\/\2/')
+	printf X | dd of="A/objects/$bad" bs=1 seek=100 conv=notrunc status=none
+	refused 3 "A: objects/$bad: the contents have the digest" "$cairn" diff A B
+	expect 8 "$cairn" diff --claims A B
+	bad=$("$cairn" digest a/dir/1 | sed 's/^sha256:\([0-9a-f]*\) .*/\1/')
+	at=$("$cairn" locate --json B.blobfs 0-$(($(stat -c %s B.blobfs) / 4096 - 1)) | python3 -c '
+import json, sys
+print([f["offset"] for f in json.load(sys.stdin)["found"] if f["kind"] == "blob" and sys.argv[1] in str(f)][0])' "$bad")
+	printf X | dd of=B.blobfs bs=1 seek=$((at + 100)) conv=notrunc status=none
+	refused 3 "B.blobfs: blob $bad: offset 0 " "$cairn" diff A.blobfs B.blobfs
+	expect 8 "$cairn" diff --claims A.blobfs B.blobfs
+	rm "A/objects/${bad:0:2}/${bad:2}"
+	refused 3 "there is no blob sha256:$bad" "$cairn" diff --claims A B
+}
+
 test_claims_are_said_to_be_claims() {
 	mkdir a
 	"$CAIRN_TOP/tests/make-image" "$T/a"
