@@ -29,6 +29,7 @@ const struct verb verb_version = {
 		 "\n"
 		 "--verbose also says how SHA-256 is computed on this machine; the "
 		 "environment\n"
-		 "variable CAIRN_SHA256 (sha-ni-x2, sha-ni, avx2, armv8-x2, openssl) "
-		 "forces one.\n",
+		 "variable CAIRN_SHA256 forces one: sha-ni-x4, sha-ni-x2, sha-ni, avx2, "
+		 "armv8-x2\n"
+		 "or openssl.\n",
 };

@@ -143,9 +143,10 @@ static void compress_group(
 static void finish_group(const struct block_hash *h, struct group *g)
 {
 	const struct sha256_engine *e = h->engine;
+	while (e->narrow && g->n <= e->narrow->lanes)
+		e = e->narrow;
 	if (g->n)
-		compress_group(
-			h, e->narrow && g->n <= e->narrow->lanes ? e->narrow : e, g);
+		compress_group(h, e, g);
 	g->n = g->used = 0;
 }
 

@@ -26,6 +26,7 @@ const uint32_t sha256_start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a
 
 const struct sha256_engine *const sha256_engines[] = {
 #if defined(__x86_64__)
+	&sha256_sha_ni_x4,
 	&sha256_sha_ni_x2,
 	&sha256_sha_ni,
 	&sha256_avx2,
@@ -70,7 +71,7 @@ static void compress_one(const struct sha256_engine *e, uint32_t state[8],
 {
 	uint32_t states[SHA256_LANES_MAX][8];
 	const uint8_t *all[SHA256_LANES_MAX];
-	if (e->narrow)
+	while (e->narrow)
 		e = e->narrow;
 	for (unsigned i = 0; i < e->lanes; i++) {
 		memcpy(states[i], state, sizeof states[i]);

@@ -51,7 +51,7 @@ void sha256_parts(const struct sha256_engine *engine, const struct span *parts,
 	size_t n_parts, uint8_t digest[32]);
 
 /* For the files that have one each. */
-extern const struct sha256_engine sha256_sha_ni_x2, sha256_sha_ni;
+extern const struct sha256_engine sha256_sha_ni_x4, sha256_sha_ni_x2, sha256_sha_ni;
 extern const struct sha256_engine sha256_avx2, sha256_armv8_x2;
 
 #endif

@@ -6,11 +6,18 @@
 #include <immintrin.h>
 
 /*
- * The SHA extensions of x86. One message leaves half of the unit idle, since each pair of
- * rounds waits for the one before; two messages fill it.
+ * The SHA extensions of x86. Each pair of rounds waits four cycles for the one before, so
+ * that one message leaves most of the unit idle. Two fill it where it begins a pair every
+ * other cycle (Zen 3); Zen 4 begins one each cycle, and four messages are a fifth faster:
+ * 53 cycles for 64 bytes instead of 65. More than two need more registers than the
+ * extensions can name; the 16 that AVX-512 adds hold what has to wait.
  */
-#define TARGET __attribute__((target("sha,sse4.1,ssse3")))
-#define INLINE TARGET static inline __attribute__((always_inline))
+#define TARGET    __attribute__((target("sha,sse4.1,ssse3")))
+#define TARGET_32 __attribute__((target("sha,avx512vl")))
+#define INLINE    TARGET static inline __attribute__((always_inline))
+
+/* Unrolled, since a lane whose number is not known would have to live in memory. */
+#define EACH(k, n) _Pragma("GCC unroll 4") for (size_t k = 0; k < (n); k++)
 
 struct lane {
 	__m128i abef, cdgh;
@@ -63,14 +70,14 @@ INLINE void four_rounds(struct lane *l, int i, const uint8_t *block)
 }
 
 /*
- * Of 4096-byte blocks the two lanes take neighbours, so that the next two are this far
+ * Of 4096-byte blocks the lanes take neighbours, so that the next ones are this far
  * ahead; where that is wrong it costs nothing.
  */
-#define AHEAD 8192
+#define AHEAD(lanes) (4096 * (lanes))
 
-INLINE void prefetch(const uint8_t *block)
+INLINE void prefetch(const uint8_t *block, size_t ahead)
 {
-	_mm_prefetch((const char *)block + AHEAD, _MM_HINT_T0);
+	_mm_prefetch((const char *)block + ahead, _MM_HINT_T0);
 }
 
 /*
@@ -99,8 +106,8 @@ TARGET static void compress_two(
 	load_state(&one, states[0]);
 	load_state(&two, states[1]);
 	for (size_t at = 0; at < 64 * n_blocks; at += 64) {
-		prefetch(data[0] + at);
-		prefetch(data[1] + at);
+		prefetch(data[0] + at, AHEAD(2));
+		prefetch(data[1] + at, AHEAD(2));
 		keep(&one, &one_before);
 		keep(&two, &two_before);
 #pragma GCC unroll 16
@@ -113,6 +120,29 @@ TARGET static void compress_two(
 	}
 	store_state(&one, states[0]);
 	store_state(&two, states[1]);
+}
+
+TARGET_32 static void compress_four(
+	uint32_t (*states)[8], const uint8_t *const *data, size_t n_blocks)
+{
+	struct lane lanes[4];
+	struct before before[4];
+	EACH (k, 4)
+		load_state(&lanes[k], states[k]);
+	for (size_t at = 0; at < 64 * n_blocks; at += 64) {
+		EACH (k, 4) {
+			prefetch(data[k] + at, AHEAD(4));
+			keep(&lanes[k], &before[k]);
+		}
+#pragma GCC unroll 16
+		for (int i = 0; i < 16; i++)
+			EACH (k, 4)
+				four_rounds(&lanes[k], i, data[k] + at);
+		EACH (k, 4)
+			add(&lanes[k], &before[k]);
+	}
+	EACH (k, 4)
+		store_state(&lanes[k], states[k]);
 }
 
 TARGET static void compress_one(
@@ -141,22 +171,27 @@ INLINE void four_rounds_of_zeros(struct lane *l, int i)
 
 INLINE void compress_zeros(uint32_t (*states)[8], size_t n_lanes, size_t n_blocks)
 {
-	struct lane lanes[2];
-	struct before before[2];
-	for (size_t k = 0; k < n_lanes; k++)
+	struct lane lanes[4];
+	struct before before[4];
+	EACH (k, n_lanes)
 		load_state(&lanes[k], states[k]);
 	while (n_blocks-- > 0) {
-		for (size_t k = 0; k < n_lanes; k++)
+		EACH (k, n_lanes)
 			keep(&lanes[k], &before[k]);
 #pragma GCC unroll 16
 		for (int i = 0; i < 16; i++)
-			for (size_t k = 0; k < n_lanes; k++)
+			EACH (k, n_lanes)
 				four_rounds_of_zeros(&lanes[k], i);
-		for (size_t k = 0; k < n_lanes; k++)
+		EACH (k, n_lanes)
 			add(&lanes[k], &before[k]);
 	}
-	for (size_t k = 0; k < n_lanes; k++)
+	EACH (k, n_lanes)
 		store_state(&lanes[k], states[k]);
+}
+
+TARGET_32 static void zeros_four(uint32_t (*states)[8], size_t n_blocks)
+{
+	compress_zeros(states, 4, n_blocks);
 }
 
 TARGET static void zeros_two(uint32_t (*states)[8], size_t n_blocks)
@@ -176,6 +211,12 @@ static bool usable(void)
 	       __builtin_cpu_supports("sse4.1");
 }
 
+/* That the system keeps the registers of AVX-512, too, is part of the answer. */
+static bool usable_four(void)
+{
+	return usable() && __builtin_cpu_supports("avx512vl");
+}
+
 const struct sha256_engine sha256_sha_ni = {.name = "sha-ni",
 	.lanes = 1,
 	.usable = usable,
@@ -187,4 +228,10 @@ const struct sha256_engine sha256_sha_ni_x2 = {.name = "sha-ni-x2",
 	.usable = usable,
 	.compress = compress_two,
 	.compress_zeros = zeros_two};
+const struct sha256_engine sha256_sha_ni_x4 = {.name = "sha-ni-x4",
+	.lanes = 4,
+	.narrow = &sha256_sha_ni_x2,
+	.usable = usable_four,
+	.compress = compress_four,
+	.compress_zeros = zeros_four};
 #endif
