@@ -96,8 +96,9 @@ struct blobfs_blob {
 /*
  * Opens the image. SLOTS is memory for N_SLOTS (at least 1) tree blocks, which the caller
  * keeps as long as FS; more slots save hashing tree blocks again. Both need no
- * initialization. BLOBFS_NOT_ONE, _UNSUPPORTED, _MALFORMED, _DAMAGED or _IO. If FS->unread
- * is not 0, a newer state than this one may be in the superblock that cannot be read.
+ * initialization. BLOBFS_NOT_ONE, _UNSUPPORTED, _MALFORMED, _DAMAGED or _IO. If
+ * FS->unread is not 0, a newer state than this one may be in the superblock that cannot
+ * be read.
  */
 int blobfs_open(struct blobfs *fs, const struct blobfs_platform *platform,
 	struct blobfs_slot *slots, uint32_t n_slots);
