@@ -284,6 +284,9 @@ test_full_image_refuses_and_stays() {
 	[ "$(stat -c %s x.img)" = 2097152 ]
 	refused 1 'full' cairn blob add x.img tree/f3000000
 	expect 0 fsck.blobfs x.img
+	expect 0 cairn blob get x.img "$(digest tree/f70000)"
+	cmp "$T/out" tree/f70000
+	expect 0 cairn blob add x.img tree/f1
 	# It grows when its device does.
 	truncate -s 6M x.img
 	expect 0 cairn blob add x.img tree/f3000000
