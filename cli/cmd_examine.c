@@ -16,7 +16,7 @@ struct options {
 	struct examine_options examine;
 	const char *report;            /* a directory; NULL: none */
 	const char *key, *certificate; /* that sign the report; NULL: it is not signed */
-	bool list_files, json, quiet;
+	bool list_files, page, json, quiet;
 };
 
 enum {
@@ -35,6 +35,7 @@ enum {
 	OPT_DEV,
 	OPT_REPORT,
 	OPT_FILES,
+	OPT_HTML,
 	OPT_SIGN,
 	OPT_CERT,
 	OPT_CASE,
@@ -61,6 +62,7 @@ static const struct option long_options[] = {
 	{"dev", no_argument, NULL, OPT_DEV},
 	{"report", required_argument, NULL, OPT_REPORT},
 	{"files", no_argument, NULL, OPT_FILES},
+	{"html", no_argument, NULL, OPT_HTML},
 	{"sign", required_argument, NULL, OPT_SIGN},
 	{"cert", required_argument, NULL, OPT_CERT},
 	{"case", required_argument, NULL, OPT_CASE},
@@ -86,7 +88,7 @@ static int take_flag(struct options *o, int option, char **argv)
 	} flags[] = {{OPT_SEAL, &e->seal}, {OPT_NO_HASH, &e->no_hash_before},
 		{OPT_INTEROP, &e->interop}, {OPT_REPLAY, &e->replay_copy},
 		{OPT_EXEC, &e->exec}, {OPT_SUID, &e->suid}, {OPT_DEV, &e->dev},
-		{OPT_FILES, &o->list_files}, {OPT_JSON, &o->json},
+		{OPT_FILES, &o->list_files}, {OPT_HTML, &o->page}, {OPT_JSON, &o->json},
 		{OPT_QUIET, &o->quiet}};
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
 		if (flags[i].option == option) {
@@ -177,6 +179,8 @@ static int parse(struct options *o, int argc, char **argv)
 	if (o->list_files && !o->report)
 		return error_usage(
 			"examine: --files needs --report: the list goes there");
+	if (o->page && !o->report)
+		return error_usage("examine: --html needs --report: the page goes there");
 	if (!o->key != !o->certificate || (o->key && !o->report))
 		return error_usage("examine: --sign and --cert go together, and with "
 				   "--report");
@@ -203,6 +207,7 @@ static int examine(struct options *o)
 	AUTO_SIGNER signer = {0};
 	int r = o->key ? signer_load(&signer, o->key, o->certificate, PURPOSE_ROOT) : 0;
 	d.signer = o->key ? &signer : NULL;
+	d.with_page = o->page;
 	if (r == 0 && o->report)
 		r = dossier_open(&d, o->report, o->list_files);
 	o->examine.files = o->list_files ? &d.files : NULL;
@@ -256,6 +261,7 @@ const struct verb verb_examine = {
 		"  --report DIR       write report.json, report.txt, report.dfxml and\n"
 		"                     report.log there\n"
 		"  --files            list all files in it, with their SHA-256\n"
+		"  --html             a page for people as well, report.html\n"
 		"  --sign KEY --cert FILE  sign the report; cairn verify DIR checks it\n"
 		"  --case ID --evidence ID --examiner NAME --notes TEXT\n"
 		"                     what the report shall say about them\n"

@@ -10,7 +10,8 @@
 #include "verifier/dfxml.h"
 
 static const char *const names[DOSSIER_PARTS] = {"report.json", "report.txt",
-	"report.dfxml", DOSSIER_EVENTS, DOSSIER_MANIFEST, DOSSIER_SIGNATURE};
+	"report.dfxml", DOSSIER_EVENTS, "report.html", DOSSIER_MANIFEST,
+	DOSSIER_SIGNATURE};
 
 static int open_part(struct dossier *d, const char *directory, size_t part)
 {
@@ -20,7 +21,9 @@ static int open_part(struct dossier *d, const char *directory, size_t part)
 	if (r == 0 && lstat(buffer_text(&path), &st) == 0)
 		return error_set(STATUS_USAGE, EEXIST, "%s: there is a report already",
 			buffer_text(&path));
-	return r < 0 || (part == DOSSIER_SIGNED && !d->signer)
+	bool unwanted = (part == DOSSIER_SIGNED && !d->signer) ||
+			(part == DOSSIER_PAGE && !d->with_page);
+	return r < 0 || unwanted
 		       ? r
 		       : output_open(&d->outputs[part], buffer_text(&path), 0666, false);
 }
@@ -85,6 +88,8 @@ static int seal(struct dossier *d)
 		char hex[65];
 		struct stat st;
 		const struct file *f = &d->outputs[i].file;
+		if (f->fd < 0)
+			continue;
 		if (fstat(f->fd, &st) < 0)
 			return error_errno("%s: cannot get the size", names[i]);
 		r = hash_file(HASH_SHA256, f, 0, (uint64_t)st.st_size, digest);
@@ -114,6 +119,8 @@ int dossier_write(struct dossier *d, const struct examination *e)
 		r = examination_text(e, &d->texts[DOSSIER_TEXT]);
 	if (r == 0)
 		r = make_log(d, &e->log);
+	if (r == 0 && d->with_page)
+		r = examination_page(e, &d->texts[DOSSIER_PAGE]);
 	if (r < 0 || !d->to_directory)
 		return r;
 	r = write_dfxml(d, e);

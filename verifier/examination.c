@@ -207,6 +207,7 @@ static json_object *areas_json(const struct examination *e)
 		json_add_number(o, "offset", a->offset);
 		json_add_number(o, "size", a->size);
 		json_add_text(o, "type", a->type[0] ? a->type : NULL);
+		json_add_text(o, "name", a->name[0] ? a->name : NULL);
 		json_add_bool(o, "shown", area_was_shown(e, a));
 		json_append(list, o);
 	}

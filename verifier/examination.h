@@ -69,6 +69,7 @@ struct examined_area {
 	uint32_t number;       /* in the partition table; 0: the whole file */
 	uint64_t offset, size; /* bytes, inside the file */
 	char type[32];         /* as blkid names it; "" if it is not known */
+	char name[112];        /* as a GPT names it; "" if it has none */
 };
 
 #define EXAMINED_FILES 2 /* the image, and its external journal */
@@ -123,5 +124,8 @@ const char *view_name(enum view_kind kind);
  */
 void examination_json(const struct examination *e, json_object *document);
 int examination_text(const struct examination *e, struct buffer *text);
+
+/* The same as a page for people (verifier/page.h), appended to HTML. */
+int examination_page(const struct examination *e, struct buffer *html);
 
 #endif

@@ -97,9 +97,13 @@ static int list_gpt(const struct file *f, struct parts *parts)
 	if (gpt_read_file(f, 0, &gpt) < 0)
 		return 1;
 	int r = 0;
-	for (size_t i = 0; i < gpt.n_partitions && r == 0; i++)
-		r = add(parts, gpt.partitions[i].number, gpt.partitions[i].offset,
-			gpt.partitions[i].size);
+	for (size_t i = 0; i < gpt.n_partitions && r == 0; i++) {
+		const struct gpt_partition *p = &gpt.partitions[i];
+		r = add(parts, p->number, p->offset, p->size);
+		if (r == 0)
+			snprintf(parts->items[i].name, sizeof parts->items[i].name, "%s",
+				p->name);
+	}
 	parts->has_table = true;
 	return r;
 }
@@ -208,6 +212,7 @@ static int note_area(const struct file *f, struct part *part, struct examination
 	*a = (struct examined_area){
 		.number = part->number, .offset = part->offset, .size = part->size};
 	snprintf(a->type, sizeof a->type, "%s", part->type);
+	snprintf(a->name, sizeof a->name, "%s", part->name);
 	return r;
 }
 

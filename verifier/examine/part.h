@@ -10,6 +10,7 @@ struct part {
 	uint32_t number;       /* in the partition table; 0: it is the whole file */
 	uint64_t offset, size; /* bytes */
 	char type[32];         /* as blkid names it; "" if it is not known */
+	char name[112];        /* as a GPT names it; "" if it has none */
 };
 
 /*
