@@ -9,6 +9,8 @@
 
 #include "core/path.h"
 #include "initrd/compose/inside.h"
+#include "initrd/compose/space.h"
+#include "initrd/compose/standing.h"
 
 #define OS_RELEASE     "lib/os-release"
 #define OS_RELEASE_MAX 65536
@@ -32,10 +34,21 @@ static int read_usr(struct epochs *e, int usr_fd)
 	return r;
 }
 
-int epochs_read(struct epochs *e, const char *root, const char *device)
+/* A descriptor of the base's /usr below ROOT, without what is composed over it: that is
+ * taken away where nobody else sees it. */
+static int open_base(const char *root)
 {
-	*e = (struct epochs){0};
-	int dir = path_open_dir(root);
+	AUTO_SPACE space = SPACE_NONE;
+	struct standing s;
+	int r = standing_read(&s, root, HIERARCHY_USR);
+	if (r == 0)
+		r = standing_check_base(&s);
+	if (r == 0 && s.n_ours)
+		r = space_enter(&space);
+	if (r == 0 && s.n_ours)
+		r = standing_reveal(&s);
+	standing_free(&s);
+	int dir = r < 0 ? r : path_open_dir(root);
 	if (dir < 0)
 		return dir;
 	int usr = inside_open(dir, "usr", O_RDONLY | O_DIRECTORY);
@@ -43,6 +56,15 @@ int epochs_read(struct epochs *e, const char *root, const char *device)
 	if (usr < 0)
 		return error_set(STATUS_FAILED, -usr, "%s/usr: cannot open: %s", root,
 			strerror(-usr));
+	return usr;
+}
+
+int epochs_read(struct epochs *e, const char *root, const char *device)
+{
+	*e = (struct epochs){0};
+	int usr = open_base(root);
+	if (usr < 0)
+		return usr;
 	int r = read_usr(e, usr);
 	close(usr);
 	return r < 0 ? r : rollback_read(device, &e->state, &e->tpm_floor);

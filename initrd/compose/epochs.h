@@ -16,7 +16,12 @@ struct epochs {
 /* The epoch that lib/os-release below the directory USR_FD states; 0 without the file. */
 int epochs_of_usr(int usr_fd, unsigned *epoch);
 
-/* Reads all of it: of the system whose root directory is ROOT, and the TPM at DEVICE. */
+/*
+ * Reads all of it: of the system whose root directory is ROOT, and the TPM at DEVICE. The
+ * system's are read from its base, below what is composed over /usr, which then takes
+ * root; what somebody else mounted there is refused (STATUS_TRUST). Only for a process
+ * with one thread.
+ */
 int epochs_read(struct epochs *e, const char *root, const char *device);
 
 /*

@@ -9,7 +9,7 @@ images=system/images
 boot_timeout=${CAIRN_LONG:+7200}
 boot_timeout=${boot_timeout:-900}
 checks='merges_and_unmerges all_hierarchies shares_devices picks_versions refuses policy
-	collisions damage submounts modes containers locks_and_limits stacks foreign stress kills
+	epochs_of_the_base collisions damage submounts modes containers locks_and_limits stacks foreign stress kills
 	kills_at_calls'
 
 # ---- images --------------------------------------------------------------------------
@@ -143,7 +143,8 @@ system() {
 	echo base >system/usr/share/base
 	(cd system/usr/share/many && for name in $(seq 5000); do echo >"$name"; done)
 	echo y >$'system/usr/share/two\nlines'
-	mkdir -p system/usr/lib/cairn/trust/{sysext,confext}
+	mkdir -p system/usr/lib/cairn/trust/{sysext,confext} system/keys
+	cp keys/weak.crt system/keys/
 	cp keys/sysext.crt keys/revoked.crt system/usr/lib/cairn/trust/sysext/
 	cp keys/confext.crt system/usr/lib/cairn/trust/confext/
 	echo "certificate $(openssl x509 -in keys/revoked.crt -outform der | sha256sum | cut -d' ' -f1)" \
@@ -154,9 +155,11 @@ system() {
 make_keys() {
 	"$cairn" key new keys --purpose sysext --quiet
 	"$cairn" key new keys --purpose confext --quiet
-	local name
-	for name in stranger revoked; do
-		openssl req -x509 -newkey rsa:2048 -nodes -subj "/CN=$name" -keyout keys/$name.key \
+	local name bits
+	for name in stranger revoked weak; do
+		bits=2048
+		[ $name != weak ] || bits=1024
+		openssl req -x509 -newkey rsa:$bits -nodes -subj "/CN=$name" -keyout keys/$name.key \
 			-out keys/$name.crt 2>/dev/null
 	done
 }
