@@ -14,7 +14,8 @@
 #include "initrd/fail.h"
 #include "initrd/modules.h"
 
-#define POLL_MS 50
+#define POLL_MS   50
+#define REPORT_MS 3000 /* between two lines about a wait */
 
 struct search {
 	uint8_t type[16];
@@ -44,7 +45,7 @@ static int visit(
 /* Looks until there is one; drivers are loaded as devices appear. */
 static int find(struct search *s, unsigned wait_s)
 {
-	uint64_t start = now_ms();
+	uint64_t start = now_ms(), reported = 0;
 	for (;;) {
 		int r = modules_walk();
 		s->n = 0;
@@ -52,11 +53,17 @@ static int find(struct search *s, unsigned wait_s)
 			r = disks_visit(visit, s);
 		if (r < 0 || s->n)
 			return r < 0 ? r : 0;
-		if (now_ms() - start >= (uint64_t)wait_s * 1000)
+		uint64_t waited = now_ms() - start;
+		if (waited >= (uint64_t)wait_s * 1000)
 			return error_set(STATUS_TIMEOUT, ETIMEDOUT,
 				"no disk has a partition for /var after %u s; looked at: "
 				"%s",
 				wait_s, disks_seen());
+		if (waited >= reported + REPORT_MS) {
+			reported = waited;
+			note("waiting for the partition of /var, %ju s of %u",
+				(uintmax_t)waited / 1000, wait_s);
+		}
 		nanosleep(&(struct timespec){.tv_nsec = POLL_MS * 1000000L}, NULL);
 	}
 }

@@ -76,4 +76,42 @@ test_usr_image() {
 	says 'MARKER read /usr/data: good'
 }
 
+# plug_in: once the init says that it waits, the disk `late` comes.
+plug_in() {
+	local i
+	for ((i = 0; i < 2 * boot_timeout; i++)); do
+		! grep -qa 'cairn: waiting for the partitions' serial 2>/dev/null || break
+		sleep 0.5
+	done
+	python3 - "$T/qmp" <<-'END'
+		import json, socket, sys
+		s = socket.socket(socket.AF_UNIX)
+		s.connect(sys.argv[1])
+		f = s.makefile("rw")
+		f.readline()  # its greeting
+		for command, arguments in (("qmp_capabilities", {}), ("device_add",
+		        {"driver": "scsi-hd", "bus": "scsi.0", "drive": "late"})):
+		    f.write(json.dumps({"execute": command, "arguments": arguments}) + "\n")
+		    f.flush()
+		    answer = {"event": None}
+		    while "event" in answer:
+		        answer = json.loads(f.readline())
+		    if "return" not in answer:
+		        sys.exit(str(answer))
+	END
+}
+
+test_disk_that_comes_late() {
+	tree tree && filesystem erofs tree data && disk root data disk
+	initrd erofs "roothash=$roothash cairn.wait=100" initrd
+	machine="-device virtio-scsi-pci,id=scsi -qmp unix:$T/qmp,server=on,wait=off
+		-drive if=none,id=late,format=raw,file=$T/disk,snapshot=on"
+	plug_in &
+	boot "roothash=$roothash cairn.wait=100 console=ttyS0 panic=-1" # not quiet
+	wait $!
+	booted
+	says "cairn: waiting for the partitions of ${roothash:0:16}\.\.\., [0-9]+ s of 100"
+	says 'MARKER state:   "disk": "/dev/sda"'
+}
+
 run_tests "$@"
