@@ -97,7 +97,7 @@ $(BUILD)/init: $(INIT_OBJ)
 	$(Q)strip -s -R .comment -o $@ $@.debug
 
 # What the guests of the VM tests run: static, so that they need nothing of the host.
-GUESTS := $(addprefix $(BUILD)/tests/vm/,marker composefs switch_root readers)
+GUESTS := $(addprefix $(BUILD)/tests/vm/,marker composefs switch_root readers first)
 $(GUESTS): $(BUILD)/%: %.c tests/vm/modules.h $(BUILD)/.config
 	$(Q)mkdir -p $(@D)
 	$(if $(filter 1,$(V)),,@echo '  MUSL  $<')
@@ -181,7 +181,7 @@ bench: setup-build setup-bench all $(BUILD)/tests/bench/measure $(BUILD)/tests/h
 		--only '$(BENCH_ONLY)' $(BUILD)/cairn $(BUILD)/tests/bench/measure out/bench
 	$(if $(filter-out 2048,$(BENCH_SIZE))$(BENCH_ONLY),,$(Q)cp out/bench/bench.svg out/bench/bench.json docs/)
 
-bench-vm: setup-build setup-run setup-tools base all $(BUILD)/tests/vm/readers ## refresh extensions in a VM, beside systemd-sysext
+bench-vm: setup-build setup-run setup-bench setup-tools base all $(addprefix $(BUILD)/tests/vm/,first readers) ## our initrd beside mkosi's, refreshes beside systemd-sysext's, in VMs
 	$(Q)tests/bench/vm
 
 $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/.config
