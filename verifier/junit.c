@@ -1,35 +1,13 @@
 /* SPDX-License-Identifier: MIT */
 #include "verifier/junit.h"
 
-#include <string.h>
-
-/*
- * Appends TEXT for an attribute or an element. What XML cannot hold (control characters,
- * bytes that are not ASCII in a place whose encoding nobody vouches for) becomes '?'.
- */
-static int put_text(struct buffer *xml, const char *text)
-{
-	int e = 0;
-	for (; e == 0 && *text; text++) {
-		unsigned char c = (unsigned char)*text;
-		const char *name = c == '&'   ? "&amp;"
-				   : c == '<' ? "&lt;"
-				   : c == '>' ? "&gt;"
-				   : c == '"' ? "&quot;"
-					      : NULL;
-		if (name)
-			e = buffer_printf(xml, "%s", name);
-		else
-			e = buffer_append(xml, c < 0x20 || c > 0x7e ? "?" : text, 1);
-	}
-	return e;
-}
+#include "core/xml.h"
 
 static int put_attribute(struct buffer *xml, const char *name, const char *value)
 {
 	int e = buffer_printf(xml, " %s=\"", name);
 	if (e == 0)
-		e = put_text(xml, value);
+		e = xml_string(xml, value);
 	return e < 0 ? e : buffer_printf(xml, "\"");
 }
 
@@ -66,11 +44,11 @@ static int put_remark(struct buffer *xml, const struct finding *f)
 	int e = buffer_printf(
 		xml, "%s: ", f->kind == FINDING_NOTE ? "note" : "uncovered");
 	if (e == 0)
-		e = put_text(xml, f->place.area);
+		e = xml_string(xml, f->place.area);
 	if (e == 0)
 		e = buffer_printf(xml, ": ");
 	if (e == 0)
-		e = put_text(xml, f->text);
+		e = xml_string(xml, f->text);
 	return e < 0 ? e : buffer_printf(xml, "\n");
 }
 
