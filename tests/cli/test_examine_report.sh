@@ -212,7 +212,7 @@ test_log() {
 	altered ''
 	expect 0 "$cairn" verify --no-signature altered
 	grep -q "^ok .*report.log: $n lines, each chained" out
-	altered '5s/e/E/2'
+	altered '5s/ before: / after: /'
 	refused 3 'line 5 is not the one that line 6 was chained to' "$cairn" verify --quiet --no-signature altered
 	altered "${n}s/status 0/status 7/"
 	refused 3 "line $n, the last, is not the one it was" "$cairn" verify --quiet --no-signature altered
