@@ -11,7 +11,8 @@
 #include "verifier/probe.h"
 
 /* Holes and zeros are compressed away; more than this is made to keep us busy. */
-#define MAX_GROWTH 4096
+#define MAX_GROWTH 4096u
+#define MIN_ROOM   ((uint64_t)64 << 10)
 
 void files_free(struct files *list)
 {
@@ -154,10 +155,21 @@ int files_load(struct files *list, const struct file *f, uint64_t offset, uint64
 	return r;
 }
 
+/* The smallest have sparse files, too. */
+static uint64_t room(const struct files *list)
+{
+	return list->reader->size > MIN_ROOM ? list->reader->size : MIN_ROOM;
+}
+
+static bool is_absurd(const struct files *list, const struct files_entry *item)
+{
+	return item->size / MAX_GROWTH > room(list);
+}
+
 int files_pieces(const struct files *list, const struct files_entry *item,
 	int (*take)(void *context, const struct files_piece *piece), void *context)
 {
-	if (!S_ISREG(item->mode) || !list->reader)
+	if (!S_ISREG(item->mode) || !list->reader || is_absurd(list, item))
 		return 1;
 	return list->reader->pieces(list->reader, item, take, context);
 }
@@ -199,9 +211,15 @@ int files_digest(struct files *list, struct files_entry *item)
 		return 0;
 	if (!S_ISREG(item->mode) || !list->reader)
 		return error_format("%s: no file that could be read", item->path);
-	if (item->size / MAX_GROWTH > list->reader->size)
+	if (is_absurd(list, item))
 		return error_format("%s: %ju bytes cannot be in this file system",
 			item->path, (uintmax_t)item->size);
+	/* Each by itself may make sense, and all of them use the same bytes. */
+	list->n_read += item->size;
+	if (list->n_read / MAX_GROWTH > room(list))
+		return error_format("%s: files of more than %u times the bytes of this "
+				    "file system",
+			list->name ? list->name : item->path, MAX_GROWTH);
 	EVP_MD_CTX *context = EVP_MD_CTX_new();
 	int r = compute(list, item, context);
 	EVP_MD_CTX_free(context);

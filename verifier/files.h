@@ -58,6 +58,7 @@ struct files {
 	struct files_entry *items; /* owned; sorted by path, byte by byte */
 	size_t n_items, capacity;
 	size_t n_bytes;              /* those of all entries but the last */
+	uint64_t n_read;             /* bytes of files that were read for their digests */
 	struct files_reader *reader; /* owned */
 	const char *name;            /* of what they are in, for messages; may be NULL */
 };
@@ -76,7 +77,11 @@ struct files {
 int files_load(struct files *list, const struct file *f, uint64_t offset, uint64_t size);
 void files_free(struct files *list);
 
-/* Reads the regular file ITEM of LIST and sets its digest, if it has none yet. */
+/*
+ * Reads the regular file ITEM of LIST and sets its digest, if it has none yet. All files
+ * that are read together may have 4096 times the bytes of the file system, or of 64 KiB;
+ * more is STATUS_FORMAT.
+ */
 int files_digest(struct files *list, struct files_entry *item);
 
 /*

@@ -170,19 +170,28 @@ static enum sameness compare_range(
 
 /* ---- two files --------------------------------------------------------------------- */
 
-/* A file's pieces, in order and without gaps. */
+/*
+ * A file of a million pieces is read rather than compared piece by piece, and so are all
+ * when there were many more: indexes can be made that are parts of one another.
+ */
+#define PIECES_MAX     ((size_t)1 << 20)
+#define PIECES_MAX_ALL ((size_t)1 << 25)
+
+struct keeping {
+	struct unchanged *u;
+	struct buffer pieces; /* owned; struct files_piece, in order and without gaps */
+	size_t n;
+	uint64_t end; /* of the last, in the file */
+};
+
 static int keep(void *context, const struct files_piece *piece)
 {
-	return buffer_append(context, piece, sizeof *piece);
-}
-
-static size_t load_pieces(const struct files *list, const struct files_entry *e,
-	struct buffer *b, const struct files_piece **pieces)
-{
-	if (files_pieces(list, e, keep, b) != 0)
-		return 0;
-	*pieces = (const void *)b->data;
-	return b->size / sizeof **pieces;
+	struct keeping *k = context;
+	if (piece->offset != k->end || ++k->n > PIECES_MAX ||
+		++k->u->n_pieces > PIECES_MAX_ALL)
+		return 1;
+	k->end += piece->length;
+	return buffer_append(&k->pieces, piece, sizeof *piece);
 }
 
 /* Those of plain bytes may be cut anywhere: DONE bytes of each were compared before. */
@@ -245,17 +254,28 @@ static enum sameness compare_pieces(const struct unchanged *u,
 	return i[0] == n[0] && i[1] == n[1] ? all : SAMENESS_UNKNOWN;
 }
 
+static bool load_pieces(
+	struct keeping *k, const struct files *list, const struct files_entry *e)
+{
+	return files_pieces(list, e, keep, k) == 0 && k->end == e->size;
+}
+
 enum sameness unchanged_compare(void *context, const struct files *a,
 	const struct files_entry *x, const struct files *b, const struct files_entry *y)
 {
-	const struct unchanged *u = context;
-	const struct files_piece *lists[2];
-	BUFFER first = {0};
-	BUFFER second = {0};
+	struct keeping first = {.u = context}, second = first;
+	enum sameness s = SAMENESS_UNKNOWN;
 	if (x->size == 0 && y->size == 0)
 		return SAMENESS_SAME;
 	/* What cannot be told here shows when the files are read. */
-	const size_t n[2] = {load_pieces(a, x, &first, &lists[0]),
-		load_pieces(b, y, &second, &lists[1])};
-	return n[0] && n[1] ? compare_pieces(u, lists, n) : SAMENESS_UNKNOWN;
+	if (load_pieces(&first, a, x) && load_pieces(&second, b, y)) {
+		const struct files_piece *const lists[2] = {
+			(const void *)first.pieces.data,
+			(const void *)second.pieces.data};
+		const size_t n[2] = {first.n, second.n};
+		s = compare_pieces(context, lists, n);
+	}
+	buffer_free(&first.pieces);
+	buffer_free(&second.pieces);
+	return s;
 }

@@ -25,6 +25,7 @@ struct unchanged_tree {
 
 struct unchanged {
 	struct unchanged_tree trees[2]; /* of A and B */
+	size_t n_pieces;                /* of files, that were looked at */
 };
 
 #define AUTO_UNCHANGED __attribute__((cleanup(unchanged_free))) struct unchanged

@@ -18,9 +18,10 @@ sys.dont_write_bytecode = True
 import compare
 import filesystem
 import hashing
+import images
 from chart import chart
 
-MODULES = [hashing, filesystem]
+MODULES = [hashing, images, filesystem]
 
 
 def arguments():

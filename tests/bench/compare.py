@@ -97,6 +97,9 @@ def line(r):
         r["name"], r["bytes"] / MIB, r["ours"]["wall"], r["bytesPerSecond"] / 1e9,
         r["ours"]["cpu"], r["peakMemory"] / 1e6,
         " TOO MUCH" if limit and r["peakMemory"] > limit else "")
+    if "secondsLimit" in r:
+        text += "   of %.1f s%s" % (r["secondsLimit"],
+                                    "" if r["ours"]["wall"] <= r["secondsLimit"] else " MISSED")
     if not peer:
         return text
     text += "   %7.3f s %-13s %5.3f" % (peer["wall"], peer["command"], r["ratio"])

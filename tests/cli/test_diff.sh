@@ -276,6 +276,35 @@ test_a_tampered_tree_is_refused() {
 		"$cairn" diff a/image.raw b.raw
 }
 
+# What takes few bytes in an image must not take all memory and time here.
+test_files_without_end_are_refused() {
+	mkdir some many
+	truncate -s 90M some/1 many/{1..4}
+	local kind uuid
+	for kind in some many; do
+		for uuid in 1 2; do
+			"$tools/mkfs.erofs" --quiet --chunksize=1048576 -T 0 \
+				-U 00000000-0000-4000-8000-00000000000$uuid $kind$uuid $kind >/dev/null
+		done
+		[ "$(stat -c %s ${kind}1)" -lt 100000 ]
+	done
+	expect 0 "$cairn" diff some1 some2
+	refused 5 'many1: files of more than 4096 times the bytes of this file system' "$cairn" diff many1 many2
+	python3 - <<-'END'
+		import os
+		os.mkdir("deep")
+		os.chdir("deep")
+		for i in range(230):
+		    os.mkdir("d" * 250)
+		    os.chdir("d" * 250)
+		for i in range(5000):
+		    os.close(os.open(str(i), os.O_CREAT | os.O_WRONLY))
+	END
+	mke2fs -q -t ext4 -N 6000 -d deep deep.ext4 16M >/dev/null
+	refused 5 'deep.ext4: more than 256 MiB of paths and attributes' "$cairn" diff deep.ext4 deep.ext4
+	expect 0 "$cairn" locate deep.ext4 0-100
+}
+
 test_refusals() {
 	make_tree tree
 	refused 2 'needs A and B' "$cairn" diff tree
