@@ -110,31 +110,73 @@ static void push(
 	b->parts[b->n_parts++] = (struct block_hash_part){block, used, digest};
 }
 
-/* Queues the data of blob I. Whether all of it could be read. */
-static bool push_data(struct blobfs_bulk *b, size_t i)
+static void describe(struct blobfs_bulk *b, size_t i)
 {
-	const struct blobfs_entry *e = &b->blobs[i].entry;
 	struct blobfs_descriptor *d = &b->descriptors[i];
-	size_t n = blocks_of(&b->blobs[i]), rest = e->size & MASK;
-	uint8_t *tree = b->trees[i], *tail = b->tails[i];
-	const uint8_t *from = rest ? get(b, e->tail, rest, tail) : NULL;
 	memset(d, 0, sizeof *d);
 	d->version = 1;
 	d->hash_algorithm = BLOBFS_HASH_SHA256;
 	d->block_log2 = BLOBFS_BLOCK_LOG2;
-	put_le64(d->size, e->size);
-	/* Blobs that overlap could be any number of blocks. */
-	if ((rest && !from) || n > MAX_PARTS - b->n_parts)
+	put_le64(d->size, b->blobs[i].entry.size);
+}
+
+/* Where the hash of block NUMBER of blob I goes: to its tree, or it is the root. */
+static uint8_t *hash_of(struct blobfs_bulk *b, size_t i, size_t number)
+{
+	return blocks_of(&b->blobs[i]) > 1 ? b->trees[i] + number * BLOBFS_DIGEST_SIZE
+					   : b->descriptors[i].root;
+}
+
+/* Queues the full blocks of blob I. Whether there is room for them and a tail. */
+static bool push_full(struct blobfs_bulk *b, size_t i)
+{
+	const struct blobfs_entry *e = &b->blobs[i].entry;
+	size_t n = (size_t)(e->size / BLOBFS_BLOCK);
+	/* Blobs that lie over each other could have any number of blocks. */
+	if (n > MAX_PARTS - BLOBFS_BULK_BLOBS - b->n_parts)
 		return false;
-	for (size_t k = 0; k < n - (rest > 0); k++)
+	for (size_t k = 0; k < n; k++)
 		push(b, b->window + (e->data - b->low) + k * BLOBFS_BLOCK, BLOBFS_BLOCK,
-			n > 1 ? tree + k * BLOBFS_DIGEST_SIZE : d->root);
+			hash_of(b, i, k));
+	return true;
+}
+
+/* Queues the rest of blob I, if there is one. Whether it could be read. */
+static bool push_tail(struct blobfs_bulk *b, size_t i)
+{
+	const struct blobfs_entry *e = &b->blobs[i].entry;
+	size_t rest = e->size & MASK;
+	uint8_t *tail = b->tails[i];
 	if (!rest)
 		return true;
+	const uint8_t *from = get(b, e->tail, rest, tail);
+	if (!from)
+		return false;
 	memmove(tail, from, rest);
 	memset(tail + rest, 0, BLOBFS_BLOCK - rest);
-	push(b, tail, rest, n > 1 ? tree + (n - 1) * BLOBFS_DIGEST_SIZE : d->root);
+	push(b, tail, rest, hash_of(b, i, (size_t)(e->size / BLOBFS_BLOCK)));
 	return true;
+}
+
+static int by_used(const void *a, const void *b)
+{
+	size_t x = ((const struct block_hash_part *)a)->used;
+	size_t y = ((const struct block_hash_part *)b)->used;
+	return (x < y) - (x > y);
+}
+
+/* Queues all data, the tails by how much is in them, for the sake of block_hash_parts. */
+static void push_data(struct blobfs_bulk *b, size_t n, bool *good)
+{
+	b->n_parts = 0;
+	for (size_t i = 0; i < n; i++) {
+		describe(b, i);
+		good[i] = good[i] && push_full(b, i);
+	}
+	size_t n_full = b->n_parts;
+	for (size_t i = 0; i < n; i++)
+		good[i] = good[i] && push_tail(b, i);
+	qsort(b->parts + n_full, b->n_parts - n_full, sizeof b->parts[0], by_used);
 }
 
 /* Queues the tree of blob I, if it has one. Whether what is stored is the same. */
@@ -166,9 +208,8 @@ void blobfs_bulk_verify(struct blobfs_bulk *b, const struct blobfs *fs,
 	place(b, fs, entries, n, good);
 	bool all = b->size == 0 ||
 		   d->read(d->context, b->low, b->window, (size_t)b->size) == 0;
-	b->n_parts = 0;
-	for (size_t i = 0; i < n && all; i++)
-		good[i] = good[i] && push_data(b, i);
+	if (all)
+		push_data(b, n, good);
 	all = all && hash_parts_now(b);
 	for (size_t i = 0; i < n && all; i++)
 		good[i] = good[i] && push_tree(b, i);
