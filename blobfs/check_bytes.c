@@ -198,7 +198,7 @@ int blobfs_check_bytes(struct check_run *run)
 static int queue(struct check_run *run, const struct check_item *item)
 {
 	run->items[run->n_items++] = *item;
-	return run->n_items == MAX_ITEMS ? blobfs_check_bytes(run) : 0;
+	return run->n_items == run->max_items ? blobfs_check_bytes(run) : 0;
 }
 
 int blobfs_check_queue(struct check_run *run, const struct blobfs_entry *entry)
@@ -229,12 +229,22 @@ static int start_worker(struct check_run *run, struct check_worker *w)
 	return r ? blobfs_failed(&w->fs, run->store->device->name, r) : 0;
 }
 
+/* Room for all there can be, or for so many that they lie close together. */
+static size_t room_for(const struct blobfs *fs)
+{
+	uint64_t n = fs->used_end / PIECE + 1;
+	for (uint32_t i = 0; i < fs->n_runs; i++)
+		n += fs->runs[i].pages * BLOBFS_PAGE_ENTRIES;
+	return n < MAX_ITEMS ? (size_t)n : MAX_ITEMS;
+}
+
 int blobfs_check_start(struct check_run *run)
 {
+	size_t n = run->max_items = room_for(&run->store->fs);
 	unsigned jobs = run->check->jobs ? run->check->jobs : workers_default();
-	run->items = calloc(MAX_ITEMS, sizeof *run->items);
-	run->places = calloc(MAX_ITEMS, sizeof *run->places);
-	run->starts = calloc(MAX_ITEMS + 1, sizeof *run->starts);
+	run->items = calloc(n, sizeof *run->items);
+	run->places = calloc(n, sizeof *run->places);
+	run->starts = calloc(n + 1, sizeof *run->starts);
 	run->workers = calloc(jobs, sizeof *run->workers);
 	if (!run->items || !run->places || !run->starts || !run->workers)
 		return error_memory();

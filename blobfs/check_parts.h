@@ -17,6 +17,7 @@ struct check_run {
 	struct blobfs_usage usage;
 	struct check_item *items; /* blobs whose bytes are still to be verified */
 	size_t n_items;
+	size_t max_items;
 	struct check_place *places; /* the same, in the order in which they lie */
 	uint32_t *starts; /* among them, of what one thread verifies at a time */
 	struct check_worker *workers;
