@@ -198,6 +198,8 @@ static int run_action(int argc, char **argv, bool fresh,
 	struct compose_options o = {.root = a.root,
 		.run = run,
 		.fresh = fresh,
+		/* Another system's disks are not this machine's. */
+		.attached = !strcmp(a.root, "/"),
 		.allow_gap = a.allow_gap,
 		.allow_override = a.allow_override,
 		.lock_ms = a.lock_s * 1000};

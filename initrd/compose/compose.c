@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "core/path.h"
+#include "initrd/compose/attached.h"
 #include "initrd/compose/gap.h"
 #include "initrd/compose/inside.h"
 #include "initrd/compose/lock.h"
@@ -284,6 +285,8 @@ static int refresh(struct compose_work *w)
 		r = work_search(w);
 	if (r == 0)
 		r = reveal_base(w);
+	if (r == 0 && w->o->attached && !w->o->bare)
+		r = attached_search(&w->anchors, w->o->class, &w->found);
 	if (r == 0)
 		r = work_vouch(w);
 	if (r == 0 && !is_same(w)) {

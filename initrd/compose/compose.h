@@ -15,6 +15,7 @@ struct compose_options {
 	const char *run;  /* where lock and stage are: "/run/cairn" */
 	enum extension_class class;
 	enum compose_mode mode;
+	bool attached;  /* also disks that ask for it (attached.h) */
 	bool bare;      /* no extensions: only the upper layer of the mode */
 	bool fresh;     /* refuse (STATUS_FAILED) if there is a composition already */
 	bool allow_gap; /* a mutable composition is taken away before it is replaced */

@@ -215,7 +215,7 @@ static int add_choice(struct search *s, const struct place *p, const char *name,
 	return r < 0 ? r : add(s, p, name, chosen, fd, !raw);
 }
 
-static bool is_name(const char *name)
+bool search_is_name(const char *name)
 {
 	for (const char *c = name; *c; c++)
 		if ((unsigned char)*c <= ' ' || *c == 0x7f || *c == '\\')
@@ -243,7 +243,7 @@ static int add_entry(struct search *s, const struct place *p, const char *entry)
 	int r = 0;
 	if (!choice && (r = open_kind(p->root, path, !raw, &fd)) > 0)
 		return raw ? error_format("%s: is no image file", path) : 0;
-	if (r == 0 && !is_name(name)) {
+	if (r == 0 && !search_is_name(name)) {
 		r = error_format("%s: no name for an extension", path);
 		if (!choice && fd >= 0)
 			close(fd);
@@ -254,11 +254,23 @@ static int add_entry(struct search *s, const struct place *p, const char *entry)
 		      : add(s, p, name, path, fd, !raw);
 }
 
+int search_add(
+	struct search *s, size_t n_before, const char *name, const char *path, int fd)
+{
+	const struct place p = {.directory = path, .n_before = n_before};
+	return add(s, &p, name, path, fd, false);
+}
+
 static int by_version(const void *a, const void *b)
 {
 	const struct found *f = a, *g = b;
 	int r = version_compare(f->name, g->name);
 	return r ? r : strcmp(f->name, g->name);
+}
+
+void search_sort(struct search *s)
+{
+	qsort(s->items, s->n, sizeof s->items[0], by_version);
 }
 
 /* Hidden names have done their work. */
@@ -290,6 +302,6 @@ int search_extensions(int root, enum extension_class class, struct search *s)
 	if (r < 0)
 		return r;
 	drop_hidden(s);
-	qsort(s->items, s->n, sizeof s->items[0], by_version);
+	search_sort(s);
 	return 0;
 }

@@ -45,4 +45,16 @@ struct search {
 int search_extensions(int root, enum extension_class class, struct search *s);
 void search_free(struct search *s);
 
+/* Whether NAME may be an extension's: printable, without blanks, not hidden, not long. */
+bool search_is_name(const char *name);
+
+/*
+ * Adds the image NAME, open as FD (consumed in any case), to what was found. The first
+ * N_BEFORE of S win over it; two later ones of one name are STATUS_FORMAT. In the end
+ * search_sort brings all into their order.
+ */
+int search_add(
+	struct search *s, size_t n_before, const char *name, const char *path, int fd);
+void search_sort(struct search *s);
+
 #endif
