@@ -44,12 +44,12 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all units base demo check check-long check-run bench bench-vm evidence fuzz fuzz-run install uninstall \
+.PHONY: all units base demo check check-long check-run bench bench-vm evidence fuzz fuzz-run install install-system uninstall \
 	clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
 
-all: $(BUILD)/cairn $(BLOBFS_TOOLS) $(BUILD)/init ## build the programs into build/
+all: $(BUILD)/cairn $(BUILD)/cairn-system $(BLOBFS_TOOLS) $(BUILD)/init ## build the programs into build/
 
 # Rebuilds everything when the flags change.
 $(BUILD)/.config: FORCE
@@ -70,6 +70,16 @@ $(LIB): $(LIB_OBJ)
 $(BUILD)/cairn: $(CLI_OBJ) $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_LDFLAGS) -o $@ $^ $(LDLIBS)
+
+# ---- cairn on a system that Cairn made: one static file, no OpenSSL -----------------------
+SYSTEM_OBJ := $(addprefix $(BUILD)/cli/,system/verbs.o main.o verb.o arguments.o cmd_help.o \
+	cmd_version.o cmd_epoch.o cmd_extension.o cmd_extension_compose.o extension_options.o)
+
+$(BUILD)/cairn-system: $(SYSTEM_OBJ) $(LIB)
+	$(if $(filter 1,$(V)),,@echo '  LD    $@')
+	$(Q)$(CC) $(if $(SANITIZE),$(ALL_LDFLAGS),-static-pie -pthread -Wl,-z,relro,-z,now) \
+		-o $@.debug $^ -ljson-c -l:libbearssl.a $(if $(SANITIZE),$(LDLIBS))
+	$(Q)strip -s -R .comment -o $@ $@.debug
 
 # ---- the static init: musl, libc only --------------------------------------------------
 # musl-gcc leaves out the kernel's own headers; its ioctl takes an int, which all the
@@ -134,7 +144,7 @@ $(BUILD)/tests/helpers/%: tests/helpers/%.c $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')
 	$(Q)$(CC) $(ALL_CFLAGS) -MMD -MP $(ALL_LDFLAGS) -o $@ $< $(LIB) $(LDLIBS)
 
--include $(wildcard $(BUILD)/blobfs/tools/*.d) $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(FUZZERS:=.d)
+-include $(wildcard $(BUILD)/blobfs/tools/*.d) $(LIB_OBJ:.o=.d) $(CLI_OBJ:.o=.d) $(SYSTEM_OBJ:.o=.d) $(INIT_OBJ:.o=.d) $(UNIT:=.d) $(HELPERS:=.d) $(FUZZERS:=.d)
 
 # ---- set-up: the packages of each step are listed in tests/packages/ ----------------
 setup-%: FORCE
@@ -142,7 +152,7 @@ setup-%: FORCE
 
 # Tools that Debian 12 has too old, from other suites, unpacked below build/ only.
 setup-tools: FORCE
-	$(Q)tests/packages/foreign erofs e2fsprogs composefs stub virt-firmware dissect repart kernel
+	$(Q)tests/packages/foreign erofs e2fsprogs composefs stub virt-firmware bless dissect repart kernel
 
 # ---- the base tree and the demonstration -------------------------------------------
 base: setup-demo ## make the base tree build/base/tree with mkosi
@@ -214,11 +224,16 @@ prove: setup-build ## prove what tests/proof says of the blobfs reader, with CBM
 
 clean: ## remove what was built (downloads and results in out/ stay)
 	rm -rf $(BUILD)/core $(BUILD)/cli $(BUILD)/blobfs $(BUILD)/builder $(BUILD)/initrd \
-		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(BUILD)/musl $(BUILD)/init* $(BLOBFS_TOOLS) $(LIB)
+		$(BUILD)/verifier $(BUILD)/tests $(BUILD)/cairn $(BUILD)/cairn-system* $(BUILD)/musl $(BUILD)/init* $(BLOBFS_TOOLS) $(LIB)
 
 # ---- install -----------------------------------------------------------------------
 MAN1 := $(wildcard docs/man/*.1)
 MAN8 := $(wildcard docs/man/*.8)
+
+# What systemd on the machine itself has of it; they are not enabled.
+UNITDIR := $(PREFIX)/lib/systemd
+UNITS   := $(addprefix system/,$(notdir $(wildcard initrd/units/*.service)) \
+	systemd-bless-boot.service.d/10-cairn.conf) system-generators/cairn-esp-generator
 
 # None where $(PREFIX)/sbin is that directory.
 LINKS := $(if $(filter-out /usr /,$(PREFIX)),mount.blobfs fsck.blobfs mkfs.blobfs)
@@ -227,13 +242,25 @@ install: all ## install under $(DESTDIR)$(PREFIX)
 	install -D -m 0755 $(BUILD)/cairn $(DESTDIR)$(PREFIX)/bin/cairn
 	install -D -m 0755 -t $(DESTDIR)$(PREFIX)/sbin $(BLOBFS_TOOLS)
 	install -D -m 0755 $(BUILD)/init $(DESTDIR)$(PREFIX)/lib/cairn/init
+	install -D -m 0755 $(BUILD)/cairn-system $(DESTDIR)$(PREFIX)/lib/cairn/cairn-system
+	install -D -m 0755 -t $(DESTDIR)$(UNITDIR)/system-generators initrd/units/cairn-esp-generator
+	install -D -m 0644 -t $(DESTDIR)$(UNITDIR)/system/systemd-bless-boot.service.d \
+		initrd/units/systemd-bless-boot.service.d/10-cairn.conf
+	for unit in initrd/units/*.service; do \
+		sed 's,=/usr/bin/,=$(PREFIX)/bin/,' $$unit | \
+		install -m 0644 /dev/stdin $(DESTDIR)$(UNITDIR)/system/$${unit##*/}; done
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man1 $(MAN1)
 	install -D -m 0644 -t $(DESTDIR)$(PREFIX)/share/man/man8 $(MAN8)
 	$(if $(LINKS),install -d $(DESTDIR)$(HELPERDIR))
 	$(foreach t,$(LINKS),ln -sf $(PREFIX)/sbin/$t $(DESTDIR)$(HELPERDIR)/$t;)
 
+install-system: $(BUILD)/cairn-system ## put Cairn's own part of an image, enabled, into the tree DESTDIR
+	$(if $(DESTDIR),,$(error install-system: DESTDIR is the tree that an image is built from))
+	initrd/units/install-into $(DESTDIR) $(BUILD)/cairn-system
+
 uninstall: ## remove what install put there
 	rm -f $(DESTDIR)$(PREFIX)/bin/cairn $(DESTDIR)$(PREFIX)/lib/cairn/init
+	rm -f $(DESTDIR)$(PREFIX)/lib/cairn/cairn-system $(UNITS:%=$(DESTDIR)$(UNITDIR)/%)
 	rm -f $(BLOBFS_TOOLS:$(BUILD)/%=$(DESTDIR)$(PREFIX)/sbin/%)
 	rm -f $(LINKS:%=$(DESTDIR)$(HELPERDIR)/%)
 	rm -f $(MAN1:docs/man/%=$(DESTDIR)$(PREFIX)/share/man/man1/%)

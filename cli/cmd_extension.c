@@ -53,15 +53,11 @@ static int run_list(int argc, char **argv)
 	return r;
 }
 
-static const struct verb verb_list = {.name = "list", .run = run_list};
-
-static const struct verb *const subverbs[] = {&verb_extension_build, &verb_list,
-	&verb_extension_status, &verb_extension_merge, &verb_extension_refresh,
-	&verb_extension_unmerge, NULL};
+const struct verb verb_extension_list = {.name = "list", .run = run_list};
 
 static int run(int argc, char **argv)
 {
-	return verb_run_sub(subverbs, argc, argv);
+	return verb_run_sub(extension_verbs, argc, argv);
 }
 
 const struct verb verb_extension = {

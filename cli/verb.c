@@ -6,28 +6,6 @@
 
 #include "core/buffer.h"
 
-const struct verb *const verbs[] = {
-	&verb_build,
-	&verb_help,
-	&verb_boot,
-	&verb_extension,
-	&verb_epoch,
-	&verb_key,
-	&verb_digest,
-	&verb_sign,
-	&verb_verity,
-	&verb_inspect,
-	&verb_locate,
-	&verb_diff,
-	&verb_verify,
-	&verb_examine,
-	&verb_blob,
-	&verb_ref,
-	&verb_store,
-	&verb_version,
-	NULL,
-};
-
 static const struct verb *find_in(const struct verb *const *table, const char *name)
 {
 	for (; *table; table++)

@@ -15,7 +15,7 @@ struct verb {
 	const char *usage;   /* all of it, for `cairn help VERB`; ends with a newline */
 };
 
-/* One declaration per cmd_*.c; the table is in verb.c. */
+/* One declaration per cmd_*.c; the table is in verbs.c. */
 extern const struct verb verb_blob;
 extern const struct verb verb_build;
 extern const struct verb verb_extension;
@@ -35,7 +35,7 @@ extern const struct verb verb_examine;
 extern const struct verb verb_version;
 extern const struct verb verb_boot;
 
-/* All verbs, ending with NULL. */
+/* All verbs of this program (verbs.c, system/verbs.c), ending with NULL. */
 extern const struct verb *const verbs[];
 
 /* The verb of that name, or NULL. */
