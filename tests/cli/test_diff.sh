@@ -157,6 +157,12 @@ test_hash_trees_spare_the_reading() {
 	expect 8 "$cairn" diff --read-all a/image.raw b/image.raw
 	diff by-trees <(grep -E '^(added|removed|changed|moved)' out)
 	grep -q '4 were read' err
+	# Packages are those of the manifests beside the images.
+	echo '{"packages": [{"name": "systemd", "version": "257"}, {"name": "old", "version": "1"}]}' >a/image.manifest.json
+	echo '{"packages": [{"name": "systemd", "version": "258"}]}' >b/image.manifest.json
+	expect 8 "$cairn" diff a/image.raw b/image.raw
+	grep -qx 'image    packages/systemd/version: 257 -> 258' out
+	grep -qx 'image    packages/old/version: 1 -> -' out
 	# With another salt all must be read, and is.
 	sed 's/^salt=./salt=0/' "$CAIRN_TOP/tests/make-image" >make-other
 	bash make-other "$T/c"
