@@ -17,7 +17,7 @@ SANITIZE ?=
 WERROR   ?=
 OPT      ?= -O2
 LIBS     := json-c libcrypto fdisk blkid libarchive ext2fs com_err libxxhash fuse3
-LIBS     += zlib libzstd liblzma liblz4 libseccomp
+LIBS     += zlib libzstd liblzma liblz4 libseccomp libewf
 WARNINGS := -Wall -Wextra -Wshadow -Wconversion -Wstrict-prototypes -Wmissing-prototypes \
 	-Wvla -Wundef $(if $(WERROR),-Werror)
 CFLAGS   ?= $(OPT) -g

@@ -21,6 +21,7 @@ struct options {
 
 enum {
 	OPT_PARTITION = 256,
+	OPT_SINGLE,
 	OPT_TYPE,
 	OPT_JOURNAL,
 	OPT_SEAL,
@@ -48,6 +49,7 @@ enum {
 
 static const struct option long_options[] = {
 	{"partition", required_argument, NULL, OPT_PARTITION},
+	{"single", no_argument, NULL, OPT_SINGLE},
 	{"type", required_argument, NULL, OPT_TYPE},
 	{"journal", required_argument, NULL, OPT_JOURNAL},
 	{"seal", no_argument, NULL, OPT_SEAL},
@@ -85,11 +87,11 @@ static int take_flag(struct options *o, int option, char **argv)
 	const struct {
 		int option;
 		bool *flag;
-	} flags[] = {{OPT_SEAL, &e->seal}, {OPT_NO_HASH, &e->no_hash_before},
-		{OPT_INTEROP, &e->interop}, {OPT_REPLAY, &e->replay_copy},
-		{OPT_EXEC, &e->exec}, {OPT_SUID, &e->suid}, {OPT_DEV, &e->dev},
-		{OPT_FILES, &o->list_files}, {OPT_HTML, &o->page}, {OPT_JSON, &o->json},
-		{OPT_QUIET, &o->quiet}};
+	} flags[] = {{OPT_SINGLE, &e->single}, {OPT_SEAL, &e->seal},
+		{OPT_NO_HASH, &e->no_hash_before}, {OPT_INTEROP, &e->interop},
+		{OPT_REPLAY, &e->replay_copy}, {OPT_EXEC, &e->exec}, {OPT_SUID, &e->suid},
+		{OPT_DEV, &e->dev}, {OPT_FILES, &o->list_files}, {OPT_HTML, &o->page},
+		{OPT_JSON, &o->json}, {OPT_QUIET, &o->quiet}};
 	for (size_t i = 0; i < sizeof flags / sizeof flags[0]; i++)
 		if (flags[i].option == option) {
 			*flags[i].flag = true;
@@ -238,13 +240,18 @@ const struct verb verb_examine = {
 	.usage =
 		"usage: cairn examine [OPTION...] IMAGE [-- COMMAND...]\n"
 		"\n"
-		"Mounts a file system image, or one partition of a disk image, so that\n"
+		"Mounts a file system image, or one partition of a disk image (also "
+		"split,\n"
+		"or in an E01 container: name the first segment), so that\n"
 		"nothing can write to it, runs COMMAND (default: a shell) in the mount,\n"
 		"and shows afterwards that no byte and no time stamp of IMAGE changed.\n"
 		"What COMMAND reads is checked, block by block, against what was hashed\n"
 		"first. Needs CAP_SYS_ADMIN.\n"
 		"\n"
 		"  --partition N      the partition to look into\n"
+		"  --single           IMAGE is one file, also if its name is that of "
+		"the\n"
+		"                     first of several segments (.001, .aa, .E01)\n"
 		"  --type FS          its file system, where it cannot be told\n"
 		"  --journal FILE     its external journal\n"
 		"  --dir DIR          where COMMAND sees it (default: /mnt)\n"
@@ -270,6 +277,7 @@ const struct verb verb_examine = {
 		"  --quiet            only the exit status, and a line if it is not 0\n"
 		"\n"
 		"Exit status: 0 nothing changed; 6 IMAGE changed or was not shown\n"
-		"unchanged; 5 it cannot be mounted safely; 7 a check could not run;\n"
-		"1, 2 as usual. COMMAND's own status is in the report.\n",
+		"unchanged; 3 its container is damaged; 5 it cannot be mounted safely;\n"
+		"7 a check could not run; 1, 2 as usual. COMMAND's own status is in the\n"
+		"report.\n",
 };

@@ -14,4 +14,10 @@
  */
 int confine(void);
 
+/*
+ * The same, but for a library that opens its files itself: by any name, for reading, and
+ * alarm(2) ends it. What is to be read should be all that is below its root directory.
+ */
+int confine_to_root(void);
+
 #endif

@@ -148,6 +148,11 @@ static int put_image(struct buffer *xml, const struct examined_file *f)
 	return r < 0 ? r : buffer_printf(xml, "</fileobject>\n");
 }
 
+static int put_name(struct buffer *xml, const struct examined_file *f)
+{
+	return put_bytes(xml, "image_filename", span_of(f->path, strlen(f->path)));
+}
+
 int dfxml_head(struct buffer *xml, const struct examination *e)
 {
 	const struct examined_file *image = &e->files[0];
@@ -163,10 +168,13 @@ int dfxml_head(struct buffer *xml, const struct examination *e)
 		r = put_creator(xml, e);
 	if (r == 0)
 		r = buffer_printf(xml, "<source>\n");
+	/* Of an image in segments the first has its name. */
 	for (size_t i = 0; i < EXAMINED_FILES && r == 0; i++)
 		if (e->files[i].path)
-			r = put_bytes(xml, "image_filename",
-				span_of(e->files[i].path, strlen(e->files[i].path)));
+			r = put_name(xml, &e->files[i]);
+	for (size_t i = 1; i < e->n_segments && r == 0; i++)
+		if (e->segments[i].path)
+			r = put_name(xml, &e->segments[i]);
 	if (r == 0)
 		r = buffer_printf(xml, "</source>\n");
 	if (r < 0 || !e->mount_options)

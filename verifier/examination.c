@@ -8,13 +8,20 @@
 
 #include "core/hex.h"
 
+static void file_free(struct examined_file *f)
+{
+	free(f->path);
+	free(f->first.pieces);
+	free(f->last.pieces);
+}
+
 void examination_free(struct examination *e)
 {
-	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		free(e->files[i].path);
-		free(e->files[i].first.pieces);
-		free(e->files[i].last.pieces);
-	}
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		file_free(&e->files[i]);
+	for (size_t i = 0; i < e->n_segments; i++)
+		file_free(&e->segments[i]);
+	free(e->segments);
 	free(e->areas);
 	free(e->mount_options);
 	free(e->replay_options);
@@ -42,10 +49,12 @@ const char *area_describe(const char *type)
 		{"linux_raid_member", "a member of a RAID array (md)"},
 		{"DM_verity_hash", "a hash tree of dm-verity"},
 		{"jbd", "the journal of another file system"},
-		{"ewf", "an EWF container (E01)"}, {"qcow2", "a QEMU disk (qcow2)"},
-		{"vmdk", "a VMware disk (VMDK)"}, {"vhdx", "a Hyper-V disk (VHDX)"},
-		{"vfat", "a FAT file system"}, {"ntfs", "an NTFS file system"},
-		{"swap", "swap space"}, {"zfs_member", "a member of a ZFS pool"}};
+		{"ewf", "an EWF container (E01)"}, {"ewf2", "an EWF container (Ex01)"},
+		{"ewf-logical", "an EWF container of files (L01)"},
+		{"qcow2", "a QEMU disk (qcow2)"}, {"vmdk", "a VMware disk (VMDK)"},
+		{"vhdx", "a Hyper-V disk (VHDX)"}, {"vfat", "a FAT file system"},
+		{"ntfs", "an NTFS file system"}, {"swap", "swap space"},
+		{"zfs_member", "a member of a ZFS pool"}};
 	for (size_t i = 0; i < sizeof words / sizeof words[0]; i++)
 		if (strcmp(words[i][0], type) == 0)
 			return words[i][1];
@@ -252,7 +261,12 @@ void examination_json(const struct examination *e, json_object *document)
 	for (size_t i = 0; i < EXAMINED_FILES; i++)
 		if (e->files[i].path)
 			json_append(files, file_json(&e->files[i]));
+	for (size_t i = 0; i < e->n_segments; i++)
+		if (e->segments[i].path)
+			json_append(files, file_json(&e->segments[i]));
 	json_add(document, "files", files);
+	if (e->acquisition.format[0])
+		json_add(document, "acquisition", acquisition_json(&e->acquisition));
 	json_add(document, "areas", areas_json(e));
 	json_add(document, "log", log_json(&e->log));
 	report_json(&e->report, document);
@@ -296,10 +310,12 @@ static int file_text(struct buffer *text, const struct examined_file *f)
 	r = buffer_printf(text, "%s: %s\n  %-16s %ju bytes, inode %ju, on %s\n", f->role,
 		buffer_text(&path), "file", (uintmax_t)f->before.size,
 		(uintmax_t)f->before.inode, f->backing_type[0] ? f->backing_type : "?");
-	if (r == 0)
+	/* What a container holds has no times: its segments have. */
+	bool has_times = f->before.ctime.tv_sec != 0;
+	if (r == 0 && has_times)
 		r = buffer_printf(text, "  %-16s %s\n", "modified",
 			examination_time(f->before.mtime, time));
-	if (r == 0)
+	if (r == 0 && has_times)
 		r = buffer_printf(text, "  %-16s %s\n", "changed",
 			examination_time(f->before.ctime, time));
 	if (r == 0 && f->view != VIEW_NONE)
@@ -401,6 +417,11 @@ int examination_text(const struct examination *e, struct buffer *text)
 	for (size_t i = 0; i < EXAMINED_FILES && r == 0; i++)
 		if (e->files[i].path)
 			r = file_text(text, &e->files[i]);
+	if (r == 0)
+		r = acquisition_text(&e->acquisition, text);
+	for (size_t i = 0; i < e->n_segments && r == 0; i++)
+		if (e->segments[i].path)
+			r = file_text(text, &e->segments[i]);
 	if (r == 0 && (e->n_areas != 1 || e->areas[0].number))
 		r = areas_text(text, e);
 	if (r == 0)

@@ -5,6 +5,7 @@
 #include <sys/utsname.h>
 #include <time.h>
 
+#include "verifier/acquisition.h"
 #include "verifier/report.h"
 
 /*
@@ -48,7 +49,7 @@ enum view_kind {
 /* A file that is evidence, and the loop device that showed it. */
 struct examined_file {
 	char *path;       /* as it was named; owned; NULL: there is no such file */
-	const char *role; /* "image" or "journal" */
+	const char *role; /* "image", "journal" or "segment" */
 	const char *backing_type; /* file system it lies on, "" if not known; static */
 	uint64_t offset, size;    /* bytes that were shown */
 	enum view_kind view;
@@ -82,7 +83,10 @@ struct examination {
 	struct examined_area *areas;   /* owned; by their offsets */
 	size_t n_areas;
 	struct examined_file files[EXAMINED_FILES];
-	uint32_t partition;      /* number in the table; 0: the whole file */
+	struct examined_file *segments; /* owned: files the image is in, if several */
+	size_t n_segments;
+	struct acquisition acquisition; /* what its container says */
+	uint32_t partition;             /* number in the table; 0: the whole file */
 	char file_system[32];    /* "ext4", "crypto_LUKS"...; "" if nothing was found */
 	char *mount_options;     /* those it was mounted with; NULL: not mounted; owned */
 	char *replay_options;    /* of the replayed copy; NULL: there was none; owned */

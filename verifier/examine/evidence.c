@@ -11,11 +11,15 @@
 #include <sys/statfs.h>
 #include <unistd.h>
 
+#include "core/path.h"
 #include "verifier/examine/users.h"
 
 struct place evidence_place(const struct evidence *e)
 {
-	return (struct place){.area = e->record->role};
+	/* There are many segments: each is named. */
+	const struct examined_file *f = e->record;
+	return (struct place){
+		.area = strcmp(f->role, "segment") == 0 ? path_base(f->path) : f->role};
 }
 
 static const char *type_name(uint64_t magic)
@@ -226,8 +230,10 @@ void evidence_compare(struct evidence *e, struct report *report)
 	const struct place place = evidence_place(e);
 	if (evidence_state(e, &e->record->after) < 0)
 		report_error(report, "attributes", &place, e->file.name);
-	else
+	else if (!e->is_served)
 		compare_states(e, report);
+	if (e->is_served)
+		return;
 	compare_path(e, report);
 	compare_users(e, report);
 	if (e->has_lease && !evidence_lease_broken(e))

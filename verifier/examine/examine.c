@@ -11,8 +11,8 @@
 #include "core/interrupt.h"
 #include "core/progress.h"
 #include "verifier/examine/confine.h"
+#include "verifier/examine/container.h"
 #include "verifier/examine/events.h"
-#include "verifier/examine/exhibit.h"
 #include "verifier/examine/listing.h"
 #include "verifier/examine/safe_mount.h"
 #include "verifier/examine/showing.h"
@@ -29,6 +29,7 @@ struct run {
 	struct examination *e;
 	struct report *report;
 	struct exhibit exhibits[EXAMINED_FILES];
+	struct container container; /* that the image is in, if it is in one */
 	struct showing showing;
 };
 
@@ -49,17 +50,22 @@ static struct evidence *evidence_at(struct run *r, size_t i)
  */
 
 /* Opened for writing while it was examined: told once, as soon as it is seen. */
+static void watch_lease(struct run *r, struct evidence *v)
+{
+	if (!v || !evidence_lease_broken(v))
+		return;
+	const struct place place = evidence_place(v);
+	report_fault(r->report, STATUS_CHANGED, "lease", &place,
+		"somebody opened it for writing while it was examined");
+	progress_note("%s: somebody opened it for writing", v->file.name);
+}
+
 static void watch_leases(struct run *r)
 {
-	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		struct evidence *v = evidence_at(r, i);
-		if (!v || !evidence_lease_broken(v))
-			continue;
-		const struct place place = evidence_place(v);
-		report_fault(r->report, STATUS_CHANGED, "lease", &place,
-			"somebody opened it for writing while it was examined");
-		progress_note("%s: somebody opened it for writing", v->file.name);
-	}
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		watch_lease(r, evidence_at(r, i));
+	for (size_t i = 0; i < r->container.n_segments; i++)
+		watch_lease(r, &r->container.segments[i].evidence);
 }
 
 /* Between pieces of the first pass: a writer ends it all. */
@@ -208,29 +214,52 @@ static int run_command(struct run *r)
 /* ---- after: compare, and hash again --------------------------------------------------
  */
 
-static void compare_all(struct run *r)
+static void compare(struct run *r, struct exhibit *x)
 {
 	const struct exhibit_tick tick = {tick_last, r};
-	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		struct exhibit *x = &r->exhibits[i];
-		if (!exhibit_is_open(x))
-			continue;
-		exhibit_last_pass(x, r->o, &tick, r->report);
-		watch_leases(r);
-		evidence_compare(&x->evidence, r->report);
-	}
+	if (!exhibit_is_open(x))
+		return;
+	exhibit_last_pass(x, r->o, &tick, r->report);
+	watch_leases(r);
+	evidence_compare(&x->evidence, r->report);
+}
+
+static void compare_all(struct run *r)
+{
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		if (!r->exhibits[i].evidence.is_served || container_lives(&r->container))
+			compare(r, &r->exhibits[i]);
+	for (size_t i = 0; i < r->container.n_segments; i++)
+		compare(r, &r->container.segments[i]);
+	container_compare(&r->container, &r->e->files[IMAGE], r->e);
 }
 
 /* ---- the whole -----------------------------------------------------------------------
  */
+
+static int open_image(struct run *r)
+{
+	AUTO_SEGMENTS segments = {0};
+	enum container_kind kind = CONTAINER_NONE;
+	struct exhibit *x = &r->exhibits[IMAGE];
+	struct examined_file *record = &r->e->files[IMAGE];
+	int s = r->o->single ? 0 : container_find(r->o->image, &kind, &segments);
+	if (s < 0 || kind == CONTAINER_NONE)
+		return s < 0 ? s
+			     : evidence_open(
+				       &x->evidence, r->o->image, record, r->report);
+	s = container_open(&r->container, kind, &segments, &x->evidence, record, r->e);
+	/* What an EWF container stores is of these kinds. */
+	x->interop = r->e->acquisition.has_md5 || r->e->acquisition.has_sha1;
+	return s;
+}
 
 static int open_all(struct run *r)
 {
 	struct examination *e = r->e;
 	e->files[IMAGE].role = "image";
 	e->files[JOURNAL].role = "journal";
-	int s = evidence_open(
-		&r->exhibits[IMAGE].evidence, r->o->image, &e->files[IMAGE], r->report);
+	int s = open_image(r);
 	if (s == 0 && r->o->journal)
 		s = evidence_open(&r->exhibits[JOURNAL].evidence, r->o->journal,
 			&e->files[JOURNAL], r->report);
@@ -252,18 +281,24 @@ static int open_all(struct run *r)
 	return 0;
 }
 
+static int first_pass(struct run *r, struct exhibit *x, const struct exhibit_tick *tick)
+{
+	int e = exhibit_first_pass(x, r->o, tick);
+	events_hashed(
+		&r->e->log, x->evidence.record, &x->evidence.record->first, "before");
+	return e;
+}
+
 /* From the first pass to the end of COMMAND. What fails is reported; all else goes on. */
 static int work(struct run *r)
 {
 	int e = 0;
 	const struct exhibit_tick tick = {tick_first, r};
-	for (size_t i = 0; i < EXAMINED_FILES && e == 0; i++) {
-		const struct examined_file *f = r->exhibits[i].evidence.record;
-		if (!f)
-			continue;
-		e = exhibit_first_pass(&r->exhibits[i], r->o, &tick);
-		events_hashed(&r->e->log, f, &f->first, "before");
-	}
+	for (size_t i = 0; i < r->container.n_segments && e == 0; i++)
+		e = first_pass(r, &r->container.segments[i], &tick);
+	for (size_t i = 0; i < EXAMINED_FILES && e == 0; i++)
+		if (evidence_at(r, i))
+			e = first_pass(r, &r->exhibits[i], &tick);
 	uint64_t before = now_us();
 	if (e == 0)
 		e = show(r);
@@ -332,5 +367,6 @@ int examine_run(const struct examine_options *o, struct examination *e)
 	showing_free(&r.showing);
 	for (size_t i = 0; i < EXAMINED_FILES; i++)
 		exhibit_close(&r.exhibits[i]);
+	container_close(&r.container);
 	return 0;
 }

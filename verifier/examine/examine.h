@@ -12,6 +12,7 @@ struct examine_options {
 	struct custody custody;        /* for the report only */
 	const char *const *invocation; /* our command line; ends with NULL */
 	const char *image;
+	bool single;              /* `image` is one file, whatever its name */
 	const char *journal;      /* the external journal's file; NULL: there is none */
 	uint32_t partition;       /* number in the table; 0: see part_find */
 	const char *type;         /* file system; NULL: as it looks */

@@ -26,6 +26,8 @@ static const struct magic {
 	{"squashfs", 0, "hsqs", 4},
 	{"erofs", 1024, "\xe2\xe1\xf5\xe0", 4},
 	{"ewf", 0, "EVF\x09\x0d\x0a\xff", 7},
+	{"ewf2", 0, "EVF2\x0d\x0a\x81", 7},
+	{"ewf-logical", 0, "LVF\x09\x0d\x0a\xff", 7},
 	{"qcow2", 0, "QFI\xfb", 4},
 	{"vmdk", 0, "KDMV", 4},
 	{"vhdx", 0, "vhdxfile", 8},

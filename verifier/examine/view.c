@@ -8,63 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/mount.h>
-#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* Above all descriptors that we use ourselves. */
-#define SERVER_FDS 200
-
-/* A FUSE file system whose root is one regular file; it has no place in any name space.
- */
-static int make_mount(int device, bool writable)
-{
-	char fd[16];
-	const char *mode = writable ? "100600" : "100400";
-	snprintf(fd, sizeof fd, "%d", device);
-	int fs = fsopen("fuse", FSOPEN_CLOEXEC);
-	if (fs < 0)
-		return error_errno("the kernel has no FUSE, which images that do not fit "
-				   "into memory need");
-	int mount = -1;
-	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", "cairn", 0) == 0 &&
-		fsconfig(fs, FSCONFIG_SET_STRING, "fd", fd, 0) == 0 &&
-		fsconfig(fs, FSCONFIG_SET_STRING, "rootmode", mode, 0) == 0 &&
-		fsconfig(fs, FSCONFIG_SET_STRING, "user_id", "0", 0) == 0 &&
-		fsconfig(fs, FSCONFIG_SET_STRING, "group_id", "0", 0) == 0 &&
-		fsconfig(fs, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) == 0 &&
-		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
-		mount = fsmount(
-			fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
-	int saved = errno;
-	close(fs);
-	errno = saved;
-	return mount < 0 ? error_errno("cannot mount a verifying file") : mount;
-}
+#include "verifier/examine/fuse_file.h"
 
 /* In the child: keeps nothing open but what serving needs, and dies with its parent. */
 static int become_server(struct view_server *s, pid_t parent)
 {
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		return 1;
-	prctl(PR_SET_NAME, "cairn-view");
-	/* The terminal's signals are for the examiner, who ends us when all is done. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	struct file evidence = *s->source.file;
-	evidence.fd = fcntl(evidence.fd, F_DUPFD_CLOEXEC, SERVER_FDS);
-	s->device = fcntl(s->device, F_DUPFD_CLOEXEC, SERVER_FDS + 1);
-	s->overlay =
-		s->overlay < 0 ? -1 : fcntl(s->overlay, F_DUPFD_CLOEXEC, SERVER_FDS + 2);
-	if (evidence.fd != SERVER_FDS || s->device != SERVER_FDS + 1)
-		return 1;
-	close_range(3, SERVER_FDS - 1, 0);
-	close_range(SERVER_FDS + 3, ~0U, 0);
-	s->source.file = &evidence;
-	return view_server_run(s);
+	int keep[] = {s->source.file->fd, s->device, s->overlay};
+	return fuse_file_serve_only(
+		       parent, "cairn-view", keep, sizeof keep / sizeof keep[0])
+		       ? view_server_run(s)
+		       : 1;
 }
 
 static int prepare(struct view_server *s, struct view *v)
@@ -89,7 +45,7 @@ static int prepare(struct view_server *s, struct view *v)
 
 static int start(struct view_server *s, struct view *v)
 {
-	int mount = make_mount(s->device, s->source.writable);
+	int mount = fuse_file_mount(s->device, s->source.writable);
 	if (mount < 0)
 		return mount;
 	pid_t parent = getpid();
@@ -102,15 +58,12 @@ static int start(struct view_server *s, struct view *v)
 	/* Without our copy the connection ends with the server, whatever happens. */
 	close(s->device);
 	s->device = -1;
-	char path[32];
-	snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
-	if (r == 0) {
-		v->fd = open(path, (s->source.writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
-		if (v->fd < 0)
-			r = error_errno("cannot open a verifying file");
+	if (r < 0) {
+		close(mount);
+		return r;
 	}
-	close(mount);
-	return r;
+	v->fd = fuse_file_open(mount, s->source.writable);
+	return v->fd < 0 ? v->fd : 0;
 }
 
 int view_serve(struct view *v, const struct view_source *source)

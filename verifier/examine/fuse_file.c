@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: MIT */
+#include "verifier/examine/fuse_file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/mount.h>
+#include <sys/prctl.h>
+#include <unistd.h>
+
+#include "core/error.h"
+
+int fuse_file_mount(int device, bool writable)
+{
+	char fd[16];
+	const char *mode = writable ? "100600" : "100400";
+	snprintf(fd, sizeof fd, "%d", device);
+	int fs = fsopen("fuse", FSOPEN_CLOEXEC);
+	if (fs < 0)
+		return error_errno("the kernel has no FUSE, which images that do not fit "
+				   "into memory need, and those in containers");
+	int mount = -1;
+	if (fsconfig(fs, FSCONFIG_SET_STRING, "source", "cairn", 0) == 0 &&
+		fsconfig(fs, FSCONFIG_SET_STRING, "fd", fd, 0) == 0 &&
+		fsconfig(fs, FSCONFIG_SET_STRING, "rootmode", mode, 0) == 0 &&
+		fsconfig(fs, FSCONFIG_SET_STRING, "user_id", "0", 0) == 0 &&
+		fsconfig(fs, FSCONFIG_SET_STRING, "group_id", "0", 0) == 0 &&
+		fsconfig(fs, FSCONFIG_SET_FLAG, "allow_other", NULL, 0) == 0 &&
+		fsconfig(fs, FSCONFIG_CMD_CREATE, NULL, NULL, 0) == 0)
+		mount = fsmount(
+			fs, FSMOUNT_CLOEXEC, MOUNT_ATTR_NODEV | MOUNT_ATTR_NOSUID);
+	int saved = errno;
+	close(fs);
+	errno = saved;
+	return mount < 0 ? error_errno("cannot mount a file of our own") : mount;
+}
+
+int fuse_file_open(int mount, bool writable)
+{
+	char path[32];
+	snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
+	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
+	int r = fd < 0 ? error_errno("cannot open a file of our own") : fd;
+	close(mount);
+	return r;
+}
+
+static int by_number(const void *a, const void *b)
+{
+	return *(const int *)a - *(const int *)b;
+}
+
+bool fuse_file_serve_only(int parent, const char *name, int *keep, size_t n)
+{
+	prctl(PR_SET_PDEATHSIG, SIGKILL);
+	if (getppid() != parent)
+		return false;
+	prctl(PR_SET_NAME, name);
+	/* The terminal's signals are for the examiner, who ends us when all is done. */
+	signal(SIGINT, SIG_IGN);
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	qsort(keep, n, sizeof *keep, by_number);
+	int from = 3;
+	for (size_t i = 0; i < n; i++) {
+		if (keep[i] > from)
+			close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
+		if (keep[i] >= from)
+			from = keep[i] + 1;
+	}
+	close_range((unsigned)from, ~0U, 0);
+	return true;
+}
