@@ -16,12 +16,13 @@ import sys
 sys.dont_write_bytecode = True
 
 import compare
+import examining
 import filesystem
 import hashing
 import images
 from chart import chart
 
-MODULES = [hashing, images, filesystem]
+MODULES = [hashing, images, filesystem, examining]
 
 
 def arguments():

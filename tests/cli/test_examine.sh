@@ -537,15 +537,17 @@ test_killed_at_any_point() {
 	name=$(basename "$T").raw
 	mv image.raw "$name"
 	before=$(state "$name")
+	RANDOM=$$
+	echo "seed $$" # for a run that fails
 	for i in 0 1 2 3 4 5 6 7 8 9; do
 		"$cairn" examine --quiet ${views[$((i % 2))]} "$name" -- sleep 100 2>/dev/null &
 		pid=$!
-		sleep 0.0$((i * 7 % 10))
+		sleep "$(printf 0.%03d $((RANDOM % 200)))"
 		kill -KILL $pid
 		wait $pid 2>/dev/null || true
 	done
 	# What the kernel does by itself takes its moment.
-	for ((i = 0; i < 60; i++)); do
+	for ((i = 0; i < 600; i++)); do
 		nothing_left "$name" >/dev/null 2>&1 && break
 		sleep 0.05
 	done
