@@ -20,6 +20,8 @@ image() {
 
 # What only the examination of a file may not change.
 state() {
+	# Where it lies, and in how many blocks, is settled then.
+	sync "${1:-image.raw}"
 	# In this order: it is not this reading that sets the access time.
 	openssl dgst -sha256 -r "${1:-image.raw}"
 	stat -c '%i %s %b %f %u %g %h %x %y %z' "${1:-image.raw}"

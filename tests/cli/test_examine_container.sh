@@ -27,6 +27,7 @@ acquire() {
 # What only the examination of files may not change.
 state() {
 	local file
+	sync "$@" # where they lie, and in how many blocks, is settled then
 	for file; do
 		openssl dgst -sha256 -r "$file"
 		stat -c '%n %i %s %b %f %u %g %h %x %y %z' "$file"

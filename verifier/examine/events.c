@@ -32,18 +32,22 @@ void events_begin(struct examination *e)
 	e->report.log = &e->log;
 }
 
+static void opened(struct examination *e, const struct examined_file *f)
+{
+	char time[EXAMINATION_TIME];
+	if (f->path)
+		event_log_add(&e->log, "opened",
+			"%s: %s: %ju bytes, inode %ju, modified %s", f->role, f->path,
+			(uintmax_t)f->before.size, (uintmax_t)f->before.inode,
+			examination_time(f->before.mtime, time));
+}
+
 void events_opened(struct examination *e)
 {
-	for (size_t i = 0; i < EXAMINED_FILES; i++) {
-		const struct examined_file *f = &e->files[i];
-		char time[EXAMINATION_TIME];
-		if (f->path)
-			event_log_add(&e->log, "opened",
-				"%s: %s: %ju bytes, inode %ju, modified %s", f->role,
-				f->path, (uintmax_t)f->before.size,
-				(uintmax_t)f->before.inode,
-				examination_time(f->before.mtime, time));
-	}
+	for (size_t i = 0; i < EXAMINED_FILES; i++)
+		opened(e, &e->files[i]);
+	for (size_t i = 0; i < e->n_segments; i++)
+		opened(e, &e->segments[i]);
 }
 
 void events_hashed(struct event_log *log, const struct examined_file *f,

@@ -82,6 +82,15 @@ static bool take_lease(struct evidence *e, struct report *report)
 	return e->has_lease || errno != EAGAIN;
 }
 
+/*
+ * While the lease holds, no loop device can write to the file, whatever its name: then
+ * only those that read it are of interest, and others' devices are left alone.
+ */
+static const char *loops_name(const struct evidence *e)
+{
+	return e->has_lease ? path_base(e->file.name) : NULL;
+}
+
 /* Refuses a file with writers, and notes who else reads it. */
 static int find_users(struct evidence *e, struct report *report)
 {
@@ -91,7 +100,7 @@ static int find_users(struct evidence *e, struct report *report)
 	if (fstat(e->file.fd, &st) < 0)
 		return error_errno("%s: cannot stat", e->file.name);
 	bool no_writer = take_lease(e, report);
-	int r = users_find_loops(&users, &st, -1);
+	int r = users_find_loops(&users, &st, loops_name(e));
 	/* With a lease there is none, which spares looking at all processes. */
 	if (r == 0 && !e->has_lease)
 		r = users_find_processes(&users, &st);
@@ -212,7 +221,8 @@ static void compare_users(const struct evidence *e, struct report *report)
 	USERS users = {0};
 	struct stat st;
 	const struct place place = evidence_place(e);
-	if (fstat(e->file.fd, &st) < 0 || users_find_loops(&users, &st, -1) < 0) {
+	if (fstat(e->file.fd, &st) < 0 ||
+		users_find_loops(&users, &st, loops_name(e)) < 0) {
 		report_fault(report, STATUS_UNCHECKED, "attached", &place,
 			"who else uses it could not be seen");
 		return;

@@ -209,7 +209,7 @@ bool loop_lingers(const struct loop_device *l, unsigned wait_ms)
 	for (unsigned waited = 0; l->path[0]; waited++) {
 		USERS users = {0};
 		if (stat(path, &st) < 0 ||
-			users_find_loops(&users, &l->backing, -1) < 0 ||
+			users_look_at_loop(&users, &l->backing, l->number) < 0 ||
 			(!users.read_only.size && !users.writers.size))
 			return false;
 		if (waited >= wait_ms)

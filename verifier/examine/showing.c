@@ -186,6 +186,9 @@ static void watch_settings(struct showing *s, struct report *report)
 
 void showing_watch(struct showing *s, struct report *report)
 {
+	/* Before showing_listen there is nothing that could be watched. */
+	if (s->traces.starting)
+		return;
 	watch_settings(s, report);
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		struct shown *w = &s->shown[i];
@@ -248,6 +251,8 @@ static void compare_traces(struct showing *s, struct report *report)
 
 void showing_compare(struct showing *s, struct report *report)
 {
+	if (s->traces.starting)
+		return;
 	compare_traces(s, report);
 	for (size_t i = 0; i < N_SHOWN; i++) {
 		struct shown *w = &s->shown[i];

@@ -14,6 +14,8 @@
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include "core/path.h"
+
 void users_free(struct users *u)
 {
 	buffer_free(&u->read_only);
@@ -40,7 +42,22 @@ uint64_t users_encode_device(dev_t device)
 	       (low & ~UINT64_C(0xff)) << 12;
 }
 
-static int look_at_loop(struct users *u, const struct stat *st, int number)
+/* Whether the file below loop device NUMBER has this name, by its path in sysfs. */
+static bool has_name(int number, const char *name)
+{
+	char path[48], text[4096];
+	snprintf(path, sizeof path, "/sys/block/loop%d/loop/backing_file", number);
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
+	if (fd >= 0)
+		close(fd);
+	text[n > 0 ? n : 0] = 0;
+	text[strcspn(text, "\n")] = 0;
+	/* What cannot be told is looked at. */
+	return n <= 0 || strcmp(path_base(text), name) == 0;
+}
+
+int users_look_at_loop(struct users *u, const struct stat *st, int number)
 {
 	char path[32];
 	struct loop_info64 info;
@@ -62,7 +79,7 @@ static int look_at_loop(struct users *u, const struct stat *st, int number)
 	return add(&u->writers, "loop%d (writable)", number);
 }
 
-int users_find_loops(struct users *u, const struct stat *st, int ours)
+int users_find_loops(struct users *u, const struct stat *st, const char *name)
 {
 	DIR *dir = opendir("/sys/block");
 	if (!dir)
@@ -70,8 +87,8 @@ int users_find_loops(struct users *u, const struct stat *st, int ours)
 	int r = 0, number, end;
 	for (struct dirent *d; r == 0 && (d = readdir(dir));)
 		if (sscanf(d->d_name, "loop%d%n", &number, &end) == 1 &&
-			!d->d_name[end] && number != ours)
-			r = look_at_loop(u, st, number);
+			!d->d_name[end] && (!name || has_name(number, name)))
+			r = users_look_at_loop(u, st, number);
 	closedir(dir);
 	return r;
 }

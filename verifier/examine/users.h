@@ -22,8 +22,14 @@ void users_free(struct users *u);
 /* DEVICE as loop devices tell it of the file below them: the kernel's new_encode_dev. */
 uint64_t users_encode_device(dev_t device);
 
-/* Loop devices over the file with the identity ST; OURS (-1: none) is left out. */
-int users_find_loops(struct users *u, const struct stat *st, int ours);
+/*
+ * Loop devices over the file with the identity ST. With NAME (else NULL) only those are
+ * looked at whose file has this name: to look is to open, which others may wonder about.
+ */
+int users_find_loops(struct users *u, const struct stat *st, const char *name);
+
+/* The same for loop device NUMBER alone. */
+int users_look_at_loop(struct users *u, const struct stat *st, int number);
 
 /* Processes that have the file open for writing, or mapped so. */
 int users_find_processes(struct users *u, const struct stat *st);
