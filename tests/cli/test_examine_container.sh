@@ -195,7 +195,7 @@ test_ewf_container_that_is_hostile() {
 		status=0
 		timeout 60 "$cairn" examine --quiet image.E01 -- true 2>err || status=$?
 		[[ $status = [35] ]] || fail "status $status: $1: $(cat err)"
-		[ "$(wc -l <err)" = 1 ]
+		[ "$(wc -l <err)" = 1 ] || fail "not one line: $1: $(cat err)"
 		cp whole/* .
 	}
 	size=$(stat -c %s image.E01)
