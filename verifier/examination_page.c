@@ -152,10 +152,11 @@ static void put_file(struct page *p, const struct examined_file *f)
 		put_digest(p, "MD5", a && a->interop ? a->md5 : NULL,
 			b && b->interop ? b->md5 : NULL, 16);
 	}
-	if (f->after.inode) {
+	if (f->after.inode)
 		put_sizes(p, f);
+	/* What a container holds has no times: its segments have. */
+	if (f->after.inode && f->before.ctime.tv_sec != 0)
 		put_times(p, f);
-	}
 	page_put(p, "</tbody>\n</table>\n");
 }
 
@@ -166,6 +167,9 @@ static void put_evidence(struct page *p, const struct examination *e)
 	for (size_t i = 0; i < EXAMINED_FILES; i++)
 		if (e->files[i].path && e->files[i].before.inode)
 			put_file(p, &e->files[i]);
+	for (size_t i = 0; i < e->n_segments; i++)
+		if (e->segments[i].path)
+			put_file(p, &e->segments[i]);
 	page_put(p, "</section>\n");
 }
 
@@ -173,6 +177,8 @@ static void put_mount(struct page *p, const struct examination *e)
 {
 	page_put(p, "<section aria-labelledby=\"mount\">\n<h2 id=\"mount\">What was "
 		    "done with it</h2>\n<table>\n<tbody>\n");
+	if (e->acquisition.format[0])
+		page_row(p, "Container", e->acquisition.format);
 	page_row(p, "File system", e->file_system[0] ? e->file_system : "not known");
 	page_row(p, "Mounted with", e->mount_options ? e->mount_options : "not mounted");
 	put_given(p, "Copy replayed with", e->replay_options);
