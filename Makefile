@@ -152,7 +152,7 @@ setup-%: FORCE
 
 # Tools that Debian 12 has too old, from other suites, unpacked below build/ only.
 setup-tools: FORCE
-	$(Q)tests/packages/foreign erofs e2fsprogs composefs stub virt-firmware bless dissect repart kernel
+	$(Q)tests/packages/foreign erofs e2fsprogs composefs stub virt-firmware bless dissect repart kernel old-kernel
 
 # ---- the base tree and the demonstration -------------------------------------------
 base: setup-demo ## make the base tree build/base/tree with mkosi

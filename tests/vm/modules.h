@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/reboot.h>
@@ -28,7 +29,10 @@ static void load_modules(void)
 	FILE *list = fopen("/modules", "r");
 	while (list && fscanf(list, "%255s", name) == 1) {
 		int fd = open(name, O_RDONLY | O_CLOEXEC);
-		if (syscall(SYS_finit_module, fd, "", COMPRESSED) < 0 && errno != EEXIST)
+		size_t size = strlen(name);
+		bool plain = size > 3 && !strcmp(name + size - 3, ".ko");
+		if (syscall(SYS_finit_module, fd, "", plain ? 0 : COMPRESSED) < 0 &&
+			errno != EEXIST)
 			stop(name);
 		close(fd);
 	}

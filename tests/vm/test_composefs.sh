@@ -39,8 +39,8 @@ pack() {
 	local number=0
 	for module in $(cat insmods); do
 		number=$((number + 1))
-		cp "$module" "root/$number.ko"
-		echo "/$number.ko"
+		cp "$module" "root/$number-${module##*/}"
+		echo "/$number-${module##*/}"
 	done >root/modules
 	(cd root && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >initrd
 }
