@@ -550,13 +550,16 @@ test_killed_at_any_point() {
 	done
 	# What the kernel does by itself takes its moment.
 	for ((i = 0; i < 600; i++)); do
-		nothing_left "$name" >/dev/null 2>&1 && break
+		(nothing_left "$name") >/dev/null 2>&1 && break
 		sleep 0.05
 	done
 	nothing_left "$name"
 	"$cairn" examine --report report "$name" -- sleep 100 2>/dev/null &
 	pid=$!
-	sleep 0.4
+	for ((i = 0; i < 600; i++)); do
+		pgrep -P $pid -x cairn-confine >/dev/null && break
+		sleep 0.05
+	done
 	kill -TERM $pid
 	status=0
 	wait $pid || status=$?
