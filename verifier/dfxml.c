@@ -57,8 +57,10 @@ static int put_time(struct buffer *xml, const char *name, struct statx_timestamp
 	return xml_element(xml, name, examination_time(spec, text));
 }
 
-static int put_times(struct buffer *xml, const struct statx *s)
+static int put_times(struct buffer *xml, const struct dfxml_file *file)
 {
+	const struct statx *s = file->state;
+	const struct statx_timestamp dtime = {.tv_sec = file->dtime};
 	int r = put_time(xml, "mtime", s->stx_mtime);
 	if (r == 0)
 		r = put_time(xml, "ctime", s->stx_ctime);
@@ -66,6 +68,8 @@ static int put_times(struct buffer *xml, const struct statx *s)
 		r = put_time(xml, "atime", s->stx_atime);
 	if (r == 0 && (s->stx_mask & STATX_BTIME))
 		r = put_time(xml, "crtime", s->stx_btime);
+	if (r == 0 && file->dtime)
+		r = put_time(xml, "dtime", dtime);
 	return r;
 }
 
@@ -79,14 +83,14 @@ int dfxml_file(struct buffer *xml, const struct dfxml_file *file)
 	if (r == 0)
 		r = buffer_printf(xml,
 			"<name_type>%c</name_type>\n<filesize>%ju</filesize>\n"
-			"<alloc>1</alloc>\n<inode>%ju</inode>\n"
+			"<alloc>%d</alloc>\n<inode>%ju</inode>\n"
 			"<meta_type>%u</meta_type>\n<mode>%u</mode>\n"
 			"<nlink>%u</nlink>\n<uid>%u</uid>\n<gid>%u</gid>\n",
-			kind->letter, (uintmax_t)s->stx_size, (uintmax_t)s->stx_ino,
-			kind->number, s->stx_mode & 07777u, s->stx_nlink, s->stx_uid,
-			s->stx_gid);
+			kind->letter, (uintmax_t)s->stx_size, !file->is_deleted,
+			(uintmax_t)s->stx_ino, kind->number, s->stx_mode & 07777u,
+			s->stx_nlink, s->stx_uid, s->stx_gid);
 	if (r == 0)
-		r = put_times(xml, s);
+		r = put_times(xml, file);
 	if (r == 0 && file->target)
 		r = put_bytes(
 			xml, "link_target", span_of(file->target, strlen(file->target)));
@@ -187,7 +191,9 @@ int dfxml_head(struct buffer *xml, const struct examination *e)
 		r = buffer_printf(xml, "<sector_size>512</sector_size>\n");
 	if (r == 0)
 		r = xml_element(xml, "ftype_str", e->file_system);
-	return r < 0 ? r : buffer_printf(xml, "<allocated_only>1</allocated_only>\n");
+	return r < 0 ? r
+		     : buffer_printf(xml, "<allocated_only>%d</allocated_only>\n",
+			       !e->lists_deleted);
 }
 
 int dfxml_tail(struct buffer *xml, const struct examination *e)

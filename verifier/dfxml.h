@@ -2,6 +2,7 @@
 #ifndef CAIRN_VERIFIER_DFXML_H
 #define CAIRN_VERIFIER_DFXML_H
 
+#include <stdbool.h>
 #include <sys/stat.h>
 
 #include "verifier/examination.h"
@@ -18,6 +19,8 @@ struct dfxml_file {
 	const struct statx *state;
 	const char *target;    /* of a symbolic link; else NULL */
 	const uint8_t *sha256; /* of a regular file; NULL: it could not be read */
+	bool is_deleted;       /* `path` may be empty then */
+	int64_t dtime;         /* when it was deleted, seconds since 1970; 0: not known */
 };
 
 /* Appends one file object. */

@@ -68,8 +68,8 @@ bool area_was_shown(const struct examination *e, const struct examined_area *are
 
 const char *examination_time(struct timespec t, char text[EXAMINATION_TIME])
 {
-	struct tm tm;
-	char seconds[24];
+	struct tm tm = {0};
+	char seconds[29] = ""; /* of any year */
 	gmtime_r(&t.tv_sec, &tm);
 	strftime(seconds, sizeof seconds, "%Y-%m-%dT%H:%M:%S", &tm);
 	snprintf(text, EXAMINATION_TIME, "%s.%09ldZ", seconds, t.tv_nsec);

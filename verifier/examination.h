@@ -88,6 +88,7 @@ struct examination {
 	struct acquisition acquisition; /* what its container says */
 	uint32_t partition;             /* number in the table; 0: the whole file */
 	char file_system[32];    /* "ext4", "crypto_LUKS"...; "" if nothing was found */
+	bool lists_deleted;      /* deleted files are among those that are listed */
 	char *mount_options;     /* those it was mounted with; NULL: not mounted; owned */
 	char *replay_options;    /* of the replayed copy; NULL: there was none; owned */
 	uint64_t replay_written; /* bytes the replay wrote, all to the copy */

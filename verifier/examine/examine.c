@@ -12,6 +12,7 @@
 #include "core/progress.h"
 #include "verifier/examine/confine.h"
 #include "verifier/examine/container.h"
+#include "verifier/examine/deleted.h"
 #include "verifier/examine/events.h"
 #include "verifier/examine/listing.h"
 #include "verifier/examine/safe_mount.h"
@@ -180,7 +181,18 @@ static int list_files(struct run *r)
 {
 	struct listing l = {
 		.to = r->o->files, .report = r->report, .tick = tick_list, .context = r};
-	return listing_run(&l, r->showing.mount);
+	const struct part *part = &r->exhibits[IMAGE].part;
+	/* The same bytes as the mount has, checked as they are. */
+	const struct file shown = {.fd = r->showing.shown[SHOWN_IMAGE].view.fd,
+		.size = part->size,
+		.name = r->exhibits[IMAGE].evidence.file.name};
+	int e = listing_run(&l, r->showing.mount);
+	r->e->lists_deleted = deleted_knows(part->type);
+	if (e == 0 && r->e->lists_deleted)
+		e = deleted_list(&l, &shown);
+	else if (e == 0)
+		deleted_uncovered(r->report, part->type);
+	return e;
 }
 
 /* ---- run -----------------------------------------------------------------------------
