@@ -277,7 +277,9 @@ const struct verb verb_examine = {
 		"  --quiet            only the exit status, and a line if it is not 0\n"
 		"\n"
 		"Exit status: 0 nothing changed; 6 IMAGE changed or was not shown\n"
-		"unchanged; 3 its container is damaged; 5 it cannot be mounted safely;\n"
+		"unchanged; 3 it did not, but its content is damaged:\n"
+		"not what its hash tree or its container says; 5 it cannot be mounted "
+		"safely;\n"
 		"7 a check could not run; 1, 2 as usual. COMMAND's own status is in the\n"
 		"report.\n",
 };

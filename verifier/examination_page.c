@@ -18,6 +18,9 @@ static void put_verdict(struct page *p, const struct examination *e)
 	else if (r->status == STATUS_CHANGED)
 		page_put(
 			p, "&#x2717; The evidence changed, or was not shown unchanged. ");
+	else if (r->status == STATUS_CONTENT)
+		page_put(p, "&#x2717; The evidence was not seen to change, but it is "
+			    "damaged: its content is not what its own hashes say. ");
 	else
 		page_put(p, "&#x2717; The examination is not complete. ");
 	page_printf(p,

@@ -206,7 +206,7 @@ void report_print(const struct report *r, const char *name, FILE *out)
 		r->n_faults, report_count(r, FINDING_UNCOVERED));
 }
 
-static json_object *finding_json(const struct finding *f)
+json_object *report_finding_json(const struct finding *f)
 {
 	json_object *o = json_object_new_object();
 	json_add_text(o, "check", f->check);
@@ -241,7 +241,7 @@ void report_json(const struct report *r, json_object *document)
 		for (size_t i = 0; i < r->n_findings; i++) {
 			const struct finding *f = &r->findings[i];
 			if (f->kind == last[k] || (k == 0 && f->kind == FINDING_GOOD))
-				json_append(list, finding_json(f));
+				json_append(list, report_finding_json(f));
 		}
 		json_add(document, keys[k], list);
 	}

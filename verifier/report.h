@@ -87,6 +87,9 @@ int report_finish(const struct report *r, const char *name);
 /* How many findings of that kind there are. */
 size_t report_count(const struct report *r, enum finding_kind kind);
 
+/* A finding as report_json lists it; the caller owns the object. */
+json_object *report_finding_json(const struct finding *f);
+
 /* One line for each finding, for people, and a last one with the verdict about NAME. */
 void report_print(const struct report *r, const char *name, FILE *out);
 

@@ -17,6 +17,7 @@
 #include "verifier/examine/listing.h"
 #include "verifier/examine/safe_mount.h"
 #include "verifier/examine/showing.h"
+#include "verifier/examine/tree_check.h"
 #include "verifier/examine/uncovered.h"
 
 /* How often the trip-wires are looked at while COMMAND runs. */
@@ -301,6 +302,16 @@ static int first_pass(struct run *r, struct exhibit *x, const struct exhibit_tic
 	return e;
 }
 
+/* What the image itself says its partitions must be: only where there are partitions. */
+static int check_trees(struct run *r, const struct exhibit_tick *tick)
+{
+	const struct examination *e = r->e;
+	if (e->n_areas == 0 || e->areas[0].number == 0)
+		return 0;
+	return tree_check(
+		&r->exhibits[IMAGE].evidence.file, r->o->no_hash_before, tick, r->report);
+}
+
 /* From the first pass to the end of COMMAND. What fails is reported; all else goes on. */
 static int work(struct run *r)
 {
@@ -311,6 +322,8 @@ static int work(struct run *r)
 	for (size_t i = 0; i < EXAMINED_FILES && e == 0; i++)
 		if (evidence_at(r, i))
 			e = first_pass(r, &r->exhibits[i], &tick);
+	if (e == 0)
+		e = check_trees(r, &tick);
 	uint64_t before = now_us();
 	if (e == 0)
 		e = show(r);
