@@ -54,6 +54,22 @@ small_system() {
 	printf 'ID=test\nVERSION_ID=1\n' >system/usr/lib/os-release
 }
 
+# pack_modules MODULE...: into the tree root/ with what they need, and /modules, their list
+# in the order of loading (tests/vm/modules.h reads it); then packs root/ into ./initrd.
+pack_modules() {
+	local module number=0
+	for module; do
+		modprobe -d "$kernel_tree" -S "$release" --show-depends "$module" |
+			sed -n 's/^insmod //p'
+	done | awk '!seen[$1]++ { print $1 }' >insmods
+	for module in $(cat insmods); do
+		number=$((number + 1))
+		cp "$module" "root/$number-${module##*/}"
+		echo "/$number-${module##*/}"
+	done >root/modules
+	(cd root && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >initrd
+}
+
 # filesystem TYPE TREE OUT
 filesystem() {
 	rm -f "$3"

@@ -24,7 +24,7 @@ plant() {
 
 # The guest as /init, the host's cairn with its libraries, modules in order of loading.
 pack() {
-	local module file
+	local file
 	mkdir -p root/{dev,proc,disk,names,merged,lib64,lib/x86_64-linux-gnu}
 	cp "$CAIRN_BUILD/tests/vm/composefs" root/init
 	cp "$cairn" root/cairn
@@ -32,17 +32,7 @@ pack() {
 		mkdir -p "root$(dirname "$file")"
 		cp -L "$file" "root$file"
 	done
-	for module in virtio_pci virtio_blk ext4 erofs overlay; do
-		modprobe -d "$base" -S "$release" --show-depends $module |
-			sed -n 's/^insmod //p'
-	done | awk '!seen[$1]++ { print $1 }' >insmods
-	local number=0
-	for module in $(cat insmods); do
-		number=$((number + 1))
-		cp "$module" "root/$number-${module##*/}"
-		echo "/$number-${module##*/}"
-	done >root/modules
-	(cd root && find . | LC_ALL=C sort | cpio -o -H newc --quiet) >initrd
+	pack_modules virtio_pci virtio_blk ext4 erofs overlay
 }
 
 test_kernel_composes_names_and_verified_blobs() {
