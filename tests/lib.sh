@@ -3,6 +3,8 @@
 # Each test runs in a subshell of its own with `set -e`, in an empty directory $T that is
 # removed afterwards. `skip REASON` ends it as skipped.
 set -u
+# The modes of what tests make are part of the images they make of it.
+umask 022
 : "${CAIRN_TOP:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
 : "${CAIRN_BUILD:=$CAIRN_TOP/build}"
 cairn=$CAIRN_BUILD/cairn

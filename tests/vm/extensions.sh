@@ -90,13 +90,13 @@ configuration() {
 # ---- the guest --------------------------------------------------------------------------
 
 system() {
-	local name
 	small_system
 	mkdir -p system/{images,root} system/usr/share/{place,many} system/etc/place
 	echo >system/etc/single
 	cp keys/stranger.crt system/images/
-	program $(for name in mv tr nice flock strace timeout "$cairn"; do command -v $name; done)
-	mv "system$cairn" system/cairn
+	program $(type -P mv tr nice flock strace timeout)
+	cp "$cairn" system/cairn
+	libraries system "$cairn"
 	cp "$CAIRN_BUILD"/tests/vm/{readers,refresh} system/
 	echo base >system/usr/share/base
 	(cd system/usr/share/many && for name in $(seq 5000); do echo >"$name"; done)
@@ -143,6 +143,7 @@ guest() {
 # Every check of the guest comes to its end, and none fails.
 run_guest() {
 	boot 'console=ttyS0 panic=-1 quiet' disk
+	says MARKER
 	grep -a MARKER serial
 	silent 'MARKER (stopped|FAILED)'
 	says 'MARKER end'

@@ -33,14 +33,23 @@ tree() {
 	seq 1 160000 | head -c 1048576 >"$1/usr/data"
 }
 
-# program PATH...: into the guest's system, with the libraries it needs.
+# libraries TREE PROGRAM: what the program is linked with, into the tree.
+libraries() {
+	local file
+	for file in $(ldd "$2" 2>/dev/null | grep -o '/[^ ]*'); do
+		mkdir -p "$1$(dirname "$file")"
+		cp -Lu "$file" "$1$file"
+	done
+}
+
+# program PATH...: into the guest's system, with the libraries it needs. Only for programs
+# of the host's system: the path of one built here may be that of a file of the test.
 program() {
 	local file
 	for file; do
-		for file in "$file" $(ldd "$file" 2>/dev/null | grep -o '/[^ ]*'); do
-			mkdir -p "system$(dirname "$file")"
-			cp -Lu "$file" "system$file"
-		done
+		mkdir -p "system$(dirname "$file")"
+		cp -Lu "$file" "system$file"
+		libraries system "$file"
 	done
 }
 

@@ -24,14 +24,10 @@ plant() {
 
 # The guest as /init, the host's cairn with its libraries, modules in order of loading.
 pack() {
-	local file
 	mkdir -p root/{dev,proc,disk,names,merged,lib64,lib/x86_64-linux-gnu}
 	cp "$CAIRN_BUILD/tests/vm/composefs" root/init
 	cp "$cairn" root/cairn
-	for file in $(ldd "$cairn" | grep -o '/[^ ]*'); do
-		mkdir -p "root$(dirname "$file")"
-		cp -L "$file" "root$file"
-	done
+	libraries root "$cairn"
 	pack_modules virtio_pci virtio_blk ext4 erofs overlay
 }
 
