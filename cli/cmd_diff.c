@@ -173,8 +173,6 @@ static int compare_sides(
 		r = print_json(&c, &facts, names, by_trees > 0, claims);
 	else if (r == 0 && !o->quiet)
 		r = print_text(&c, &facts, basis(by_trees > 0, claims));
-	if (r == 0 && fflush(stdout))
-		r = error_errno("cannot write to standard output");
 	if (r == 0 && c.n_changes + facts.n_items)
 		r = STATUS_DIFFERS;
 	diff_facts_free(&facts);

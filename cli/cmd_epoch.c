@@ -97,7 +97,7 @@ static int print(const struct options *o, const struct epochs *e)
 	printf(reason ? "none\n" : "%ju\n", (uintmax_t)e->tpm_floor);
 	printf("rollback: %s%s\n", reason ? "unprotected: " : "tpm",
 		reason ? reason : "");
-	return fflush(stdout) ? error_errno("cannot write to standard output") : 0;
+	return 0;
 }
 
 static int raise_floor(const struct options *o, struct epochs *e)

@@ -151,8 +151,6 @@ static int inspect(const char *path, bool json)
 	else if (r == 0)
 		print_document(document);
 	json_object_put(document);
-	if (r == 0 && fflush(stdout))
-		r = error_errno("cannot write to standard output");
 	return r;
 }
 

@@ -157,11 +157,9 @@ static int run_locate(const struct options *o, char **argv)
 		r = take_range(&l, o, t.area, *argv);
 	if (r == 0)
 		r = locate(&l);
-	if (r == 0)
-		r = o->json ? print_json(&l, o, &t) : print_text(&l, o, t.area);
-	if (r == 0 && fflush(stdout))
-		r = error_errno("cannot write to standard output");
-	return r;
+	if (r < 0)
+		return r;
+	return o->json ? print_json(&l, o, &t) : print_text(&l, o, t.area);
 }
 
 static int run(int argc, char **argv)

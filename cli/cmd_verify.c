@@ -41,8 +41,6 @@ static int tell(const struct verify_arguments *o, const struct file *f,
 		r = print_json(f, report);
 	else if (!o->quiet)
 		report_print(report, f->name, stdout);
-	if (r == 0 && fflush(stdout))
-		r = error_errno("cannot write to standard output");
 	return r < 0 ? r : report_finish(report, f->name);
 }
 

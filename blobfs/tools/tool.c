@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT */
 #include "blobfs/tools/tool.h"
 
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 
 #include "core/number.h"
+#include "core/program.h"
 
 int tool_unknown_option(char **argv, int at)
 {
@@ -21,10 +21,8 @@ int tool_size(const char *option, const char *text, uint64_t *size)
 	return 0;
 }
 
-int main(int argc, char **argv)
+static int run(int argc, char **argv)
 {
-	/* A reader that closes early is an error to report, not a silent death. */
-	signal(SIGPIPE, SIG_IGN);
 	if (argc == 2 && (!strcmp(argv[1], "--help") || !strcmp(argv[1], "-h"))) {
 		fputs(tool_usage, stdout);
 		return 0;
@@ -33,12 +31,11 @@ int main(int argc, char **argv)
 		printf("%s (cairn) " CAIRN_VERSION "\n", tool_name);
 		return 0;
 	}
-	int r = tool_run(argc, argv);
-	if (r >= 0 && fflush(stdout) == EOF)
-		r = error_errno("cannot write to standard output");
-	if (r >= 0)
-		return r;
-	fprintf(stderr, "%s: %s\n", tool_name,
-		*error_text() ? error_text() : strerror(-r));
-	return (int)error_status();
+	return tool_run(argc, argv);
+}
+
+int main(int argc, char **argv)
+{
+	program_begin();
+	return program_end(tool_name, run(argc, argv));
 }

@@ -20,4 +20,51 @@ test_unknown_verb() {
 	refused 2 'no verb frobnicate' "$cairn" frobnicate
 }
 
+# What has results: each line is a command that is good, at any time.
+programs_with_results() {
+	echo hello >file
+	"$cairn" store add store file >blob
+	"$CAIRN_BUILD/mkfs.blobfs" --quiet --size 2M image.blobfs file
+	head -c 1M /dev/zero >data
+	cat <<-END
+		$cairn version
+		$cairn help store
+		$cairn digest file
+		$cairn store add store file
+		$cairn store list store
+		$cairn store get store $(cut -d ' ' -f 1 blob)
+		$cairn verity format data tree --force
+		$cairn blob add image.blobfs file
+		$cairn blob list image.blobfs
+		$CAIRN_BUILD/mkfs.blobfs --help
+	END
+}
+
+# A disk that is full behind a redirection must not look like success.
+test_results_that_cannot_be_written() {
+	programs_with_results >programs
+	while read -r line; do
+		expect 0 $line
+		[ -s out ] || fail "no results: $line"
+		for to in '>/dev/full' '>&-'; do
+			refused 1 '^[a-z.]*: .*standard output: ' \
+				bash -c "$line $to"
+		done
+	done <programs
+}
+
+# What is opened first must not get the number of a standard output that is closed.
+test_closed_output_is_nobodys() {
+	programs_with_results >programs
+	sha256sum file data image.blobfs >sums
+	for closed in '>&-' '<&- >&-' '<&- >&- 2>&-'; do
+		bash -c "$cairn digest --json data $closed" && fail "digest $closed"
+		bash -c "$cairn blob list image.blobfs $closed" && fail "blob list $closed"
+		bash -c "$cairn verity format data tree --force $closed" && fail "format $closed"
+	done 2>/dev/null
+	sha256sum --quiet -c sums
+	expect 0 "$cairn" verity format data again
+	cmp tree again
+}
+
 run_tests "$@"
