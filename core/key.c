@@ -118,19 +118,18 @@ static int prepare(struct output *o, const char *dir, enum purpose purpose,
 
 static int save(const char *dir, enum purpose purpose, bool replace, BIO *key, BIO *crt)
 {
-	AUTO_OUTPUT key_file = OUTPUT_CLOSED, crt_file = OUTPUT_CLOSED;
+	struct output outputs[] = {OUTPUT_CLOSED, OUTPUT_CLOSED};
 	int r = path_make_dirs(dir, 0755);
 	if (r == 0)
-		r = prepare(&key_file, dir, purpose, "key", 0600, replace, key);
+		r = prepare(&outputs[0], dir, purpose, "key", 0600, replace, key);
 	if (r == 0)
-		r = prepare(&crt_file, dir, purpose, "crt", 0644, replace, crt);
+		r = prepare(&outputs[1], dir, purpose, "crt", 0644, replace, crt);
 	if (r == 0)
 		r = interrupt_check();
 	if (r == 0)
-		r = output_commit(&key_file);
-	if (r == 0 && (r = output_commit(&crt_file)) < 0 && !replace)
-		path_unlink_same(
-			key_file.dirfd, path_base(key_file.path), key_file.file.fd);
+		r = output_commit_all(outputs, 2);
+	output_close(&outputs[0]);
+	output_close(&outputs[1]);
 	return r;
 }
 

@@ -12,7 +12,8 @@
 
 #include "core/path.h"
 
-/* Refuses a target that must not be written over. */
+/* Refuses a target that must not be written over. Returns 1 if one may be, 0 if none is.
+ */
 static int check_target(int dirfd, const char *path, bool replace)
 {
 	struct stat st;
@@ -24,7 +25,7 @@ static int check_target(int dirfd, const char *path, bool replace)
 	if (!replace)
 		return error_set(
 			STATUS_FAILED, EEXIST, "%s: exists (--force replaces it)", path);
-	return 0;
+	return 1;
 }
 
 static int open_unnamed(struct output *o, mode_t mode)
@@ -49,8 +50,8 @@ int output_open(struct output *o, const char *path, mode_t mode, bool replace)
 	if (o->dirfd < 0)
 		return o->dirfd;
 	int r = check_target(o->dirfd, path, replace);
-	if (r == 0 && !(o->path = strdup(path)))
-		r = error_memory();
+	if (r >= 0)
+		r = (o->path = strdup(path)) ? 0 : error_memory();
 	if (r == 0) {
 		int fd = open_unnamed(o, mode);
 		r = fd < 0 ? error_errno("%s: cannot create", path)
@@ -61,57 +62,93 @@ int output_open(struct output *o, const char *path, mode_t mode, bool replace)
 	return r;
 }
 
-/* Gives the file the name NAME, which must be free. */
-static int give_name(struct output *o, const char *name)
+static int link_as(const struct output *o, const char *name)
 {
-	if (o->temporary[0])
-		return o->replace
-			       ? renameat(o->dirfd, o->temporary, o->dirfd, name)
-			       : path_rename_new(o->dirfd, o->temporary, o->dirfd, name);
 	char self[32];
 	snprintf(self, sizeof self, "/proc/self/fd/%d", o->file.fd);
 	return linkat(AT_FDCWD, self, o->dirfd, name, AT_SYMLINK_FOLLOW);
 }
 
-/* A link cannot replace, a rename can: link under a random name first. */
-static int place_over(struct output *o)
+/* Gives the file its name, which must be free. */
+static int place_new(struct output *o)
 {
-	char name[PATH_RANDOM_SIZE];
-	int r = path_random(name);
+	const char *name = path_base(o->path);
+	int r = o->temporary[0] ? path_rename_new(o->dirfd, o->temporary, o->dirfd, name)
+				: link_as(o, name);
 	if (r < 0)
-		return r;
-	if (give_name(o, name) < 0)
 		return error_errno("%s: cannot put in place", o->path);
-	if (renameat(o->dirfd, name, o->dirfd, path_base(o->path)) < 0) {
-		r = error_errno("%s: cannot put in place", o->path);
-		unlinkat(o->dirfd, name, 0);
-	}
-	return r;
+	o->placed = OUTPUT_NEW;
+	return 0;
 }
 
-static int place(struct output *o)
+/*
+ * A link cannot replace, a rename can: link under a random name first. With KEEP what is
+ * replaced gets that name, where the file system can do so.
+ */
+static int place_over(struct output *o, bool keep)
 {
-	int r = check_target(o->dirfd, o->path, o->replace);
-	if (r < 0)
-		return r;
-	if (o->replace && !o->temporary[0])
-		return place_over(o);
-	if (give_name(o, path_base(o->path)) < 0)
+	const char *name = path_base(o->path);
+	char random[PATH_RANDOM_SIZE];
+	if (!o->temporary[0]) {
+		int r = path_random(random);
+		if (r < 0)
+			return r;
+		if (link_as(o, random) < 0)
+			return error_errno("%s: cannot put in place", o->path);
+		memcpy(o->temporary, random, sizeof random);
+	}
+	if (keep && path_exchange(o->dirfd, o->temporary, name) == 0) {
+		o->placed = OUTPUT_EXCHANGED;
+		return 0;
+	}
+	if (renameat(o->dirfd, o->temporary, o->dirfd, name) < 0)
 		return error_errno("%s: cannot put in place", o->path);
+	o->placed = OUTPUT_OVER;
 	return 0;
+}
+
+static int place(struct output *o, bool keep)
+{
+	int exists = check_target(o->dirfd, o->path, o->replace);
+	if (exists < 0)
+		return exists;
+	return exists ? place_over(o, keep) : place_new(o);
+}
+
+/* As it was before: what was replaced comes back, if it was kept. */
+static void take_back(struct output *o)
+{
+	const char *name = path_base(o->path);
+	if (o->placed == OUTPUT_NEW)
+		path_unlink_same(o->dirfd, name, o->file.fd);
+	if (o->placed == OUTPUT_EXCHANGED)
+		path_exchange(o->dirfd, o->temporary, name);
+	if (o->temporary[0])
+		unlinkat(o->dirfd, o->temporary, 0);
 }
 
 /* All get their names, for good only when the directories are flushed. */
 static int place_all(struct output *outputs, size_t n)
 {
+	struct error_record why;
 	int r = 0;
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (outputs[i].path)
-			r = place(&outputs[i]);
+			r = place(&outputs[i], n > 1);
 	for (size_t i = 0; r == 0 && i < n; i++)
 		if (outputs[i].path && fsync(outputs[i].dirfd) < 0)
 			r = error_errno(
 				"%s: cannot flush its directory", outputs[i].path);
+	for (size_t i = 0; r == 0 && i < n; i++)
+		if (outputs[i].placed == OUTPUT_EXCHANGED)
+			unlinkat(outputs[i].dirfd, outputs[i].temporary, 0);
+	if (r == 0)
+		return 0;
+	error_take(&why);
+	for (size_t i = n; i-- > 0;)
+		if (outputs[i].path)
+			take_back(&outputs[i]);
+	error_put(&why);
 	return r;
 }
 

@@ -16,7 +16,9 @@ struct output {
 	int dirfd;
 	char *path;
 	bool replace;
-	char temporary[24]; /* "" while the file has no name */
+	char temporary[24]; /* "" while the file has no name, or has that at PATH */
+	/* In the child of output_commit_all: what it would have to take back. */
+	enum { OUTPUT_NOT, OUTPUT_NEW, OUTPUT_EXCHANGED, OUTPUT_OVER } placed;
 };
 
 #define OUTPUT_CLOSED ((struct output){.file = FILE_CLOSED, .dirfd = -1})
@@ -34,7 +36,9 @@ int output_commit(struct output *o);
 /*
  * The same for N files that belong together: all are flushed first, and then put in
  * place in this order, by a child that goes on if this process is killed meanwhile: all
- * of them appear or none (unless the machine stops). Those not open are left out.
+ * of them appear or none (unless the machine stops), and if one cannot be placed, what
+ * the others replaced is put back (where the file system can exchange two files). Those
+ * not open are left out.
  */
 int output_commit_all(struct output *outputs, size_t n);
 

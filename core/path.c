@@ -91,6 +91,11 @@ int path_rename_new(int from_dirfd, const char *from, int to_dirfd, const char *
 	return renameat(from_dirfd, from, to_dirfd, to);
 }
 
+int path_exchange(int dirfd, const char *a, const char *b)
+{
+	return (int)syscall(SYS_renameat2, dirfd, a, dirfd, b, RENAME_EXCHANGE);
+}
+
 static int rename_new(int dirfd, const char *from, const char *to)
 {
 	return path_rename_new(dirfd, from, dirfd, to);

@@ -53,4 +53,7 @@ int path_random(char name[PATH_RANDOM_SIZE]);
  */
 int path_rename_new(int from_dirfd, const char *from, int to_dirfd, const char *to);
 
+/* Exchanges two names of DIRFD in one step: 0, or -1 with errno, EINVAL if it cannot. */
+int path_exchange(int dirfd, const char *a, const char *b);
+
 #endif

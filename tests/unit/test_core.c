@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -147,6 +148,57 @@ static void output_is_all_or_nothing(void **state)
 	assert_int_equal(output_open(&o, "d", 0644, true), -EEXIST);
 }
 
+static void assert_holds(const char *path, const char *text)
+{
+	BUFFER b = {0};
+	assert_int_equal(file_slurp(path, 100, &b), 0);
+	assert_string_equal(buffer_text(&b), text);
+}
+
+static unsigned count_names(const char *path)
+{
+	unsigned n = 0;
+	DIR *d = opendir(path);
+	assert_non_null(d);
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2;
+}
+
+/* Opens a/0 to a/2; a/0 is there already. */
+static void open_three(struct output three[3])
+{
+	static const char *const paths[] = {"a/0", "a/1", "a/2"};
+	assert_int_equal(output_save("a/0", 0644, true, SPAN("old")), 0);
+	for (int i = 0; i < 3; i++) {
+		assert_int_equal(output_open(&three[i], paths[i], 0644, true), 0);
+		assert_int_equal(file_write(&three[i].file, "new", 4, 0), 0);
+	}
+}
+
+static void outputs_come_together_or_not_at_all(void **state)
+{
+	(void)state;
+	struct output three[3];
+	assert_int_equal(mkdir("a", 0755), 0);
+	open_three(three);
+	assert_int_equal(mkdir("a/2", 0755), 0); /* somebody else comes between */
+	assert_int_equal(output_commit_all(three, 3), -EEXIST);
+	for (int i = 0; i < 3; i++)
+		output_close(&three[i]);
+	assert_holds("a/0", "old");
+	assert_int_equal(count_names("a"), 2);
+	assert_int_equal(rmdir("a/2"), 0);
+	open_three(three);
+	assert_int_equal(output_commit_all(three, 3), 0);
+	for (int i = 0; i < 3; i++)
+		output_close(&three[i]);
+	assert_holds("a/0", "new");
+	assert_holds("a/2", "new");
+	assert_int_equal(count_names("a"), 3);
+}
+
 static void lock_times_out(void **state)
 {
 	(void)state;
@@ -280,6 +332,7 @@ int main(void)
 		cmocka_unit_test(hex_and_uuid),
 		cmocka_unit_test(only_regular_files_open),
 		cmocka_unit_test(output_is_all_or_nothing),
+		cmocka_unit_test(outputs_come_together_or_not_at_all),
 		cmocka_unit_test(lock_times_out),
 		cmocka_unit_test(directories_without_races),
 		cmocka_unit_test(processes_report),
