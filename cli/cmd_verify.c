@@ -141,7 +141,11 @@ static int wait_for(pid_t pid)
 	while (waitpid(pid, &status, 0) < 0)
 		if (errno != EINTR)
 			return error_errno("cannot wait for a process");
-	return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+	if (WIFEXITED(status))
+		return WEXITSTATUS(status); /* it has said why */
+	return error_set((enum status)(128 + WTERMSIG(status)), EIO,
+		"the process that looks at the contents was ended by signal %d",
+		WTERMSIG(status));
 }
 
 static int verify_listed(const struct verify_arguments *o, const struct store_list *list,
@@ -240,9 +244,9 @@ static int verify_with_junit(const struct verify_arguments *o)
 		prctl(PR_SET_PDEATHSIG, SIGKILL);
 		return verify(o, &memory);
 	}
-	int status = wait_for(pid);
-	r = save_junit(o->junit, &memory);
-	return r < 0 ? r : status;
+	r = wait_for(pid);
+	int saved = r < 0 ? r : save_junit(o->junit, &memory);
+	return saved < 0 ? saved : r;
 }
 
 static int run(int argc, char **argv)

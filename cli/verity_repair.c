@@ -12,10 +12,12 @@
 #include "core/verity_format.h"
 #include "core/verity_in_place.h"
 
+enum copy { COPY_HASH, COPY_DATA, N_COPIES };
+
 /* DATA and HASH as they are, the parity, and the copies that are worked on. */
 struct files {
 	struct file data, hash, parity;
-	struct output new_data, new_hash;
+	struct output copies[N_COPIES];
 	bool one; /* data and hash are the same file */
 };
 
@@ -24,8 +26,8 @@ static void files_close(struct files *f)
 	file_close(&f->data);
 	file_close(&f->hash);
 	file_close(&f->parity);
-	output_close(&f->new_data);
-	output_close(&f->new_hash);
+	for (int i = 0; i < N_COPIES; i++)
+		output_close(&f->copies[i]);
 }
 
 static int check_options(const struct verity_options *o)
@@ -82,36 +84,34 @@ static int make_copies(const struct verity_options *o, struct files *f)
 		return error_usage(
 			"verity repair: data and hash area are one file, so is the "
 			"output");
-	int r = make_copy(
-		o, &f->data, o->in_place ? o->arguments[0] : o->output, &f->new_data);
+	int r = make_copy(o, &f->data, o->in_place ? o->arguments[0] : o->output,
+		&f->copies[COPY_DATA]);
 	if (r < 0 || f->one)
 		return r;
 	const char *path = o->in_place ? o->arguments[1] : o->output_hash;
 	if (path)
-		return make_copy(o, &f->hash, path, &f->new_hash);
+		return make_copy(o, &f->hash, path, &f->copies[COPY_HASH]);
 	/* Nobody asked for it, but its repair is what the data's goes by. */
-	r = file_scratch(&f->new_hash.file, o->output);
+	r = file_scratch(&f->copies[COPY_HASH].file, o->output);
 	if (r == 0)
-		r = copy_contents(&f->hash, &f->new_hash.file);
+		r = copy_contents(&f->hash, &f->copies[COPY_HASH].file);
 	return r;
 }
 
 static int commit(const struct verity_options *o, struct files *f,
 	const struct verity_repair *repair)
 {
-	bool hash_wanted = !f->one && (o->output_hash || o->in_place);
-	if (repair->repaired_tree && !f->one && !hash_wanted)
+	if (repair->repaired_tree && !f->one && !f->copies[COPY_HASH].path)
 		return error_usage("%s: is damaged too; say with --output-hash where the "
 				   "repaired one goes",
 			o->arguments[1]);
-	int r = interrupt_check();
 	/* In place, what was good already is not touched. */
-	if (r == 0 && hash_wanted && (repair->repaired_tree || !o->in_place))
-		r = output_commit(&f->new_hash);
-	if (r == 0 && (repair->repaired_data || (f->one && repair->repaired_tree) ||
-			      !o->in_place))
-		r = output_commit(&f->new_data);
-	return r;
+	if (o->in_place && !repair->repaired_tree)
+		output_close(&f->copies[COPY_HASH]);
+	if (o->in_place && !repair->repaired_data && !(f->one && repair->repaired_tree))
+		output_close(&f->copies[COPY_DATA]);
+	int r = interrupt_check();
+	return r < 0 ? r : output_commit_all(f->copies, N_COPIES);
 }
 
 static int report(const struct verity_options *o, const struct verity_repair *repair)
@@ -137,8 +137,8 @@ static int repair_copies(
 	int r = make_copies(o, f);
 	if (r < 0)
 		return r;
-	repair->data = &f->new_data.file;
-	repair->hash = f->one ? &f->new_data.file : &f->new_hash.file;
+	repair->data = &f->copies[COPY_DATA].file;
+	repair->hash = f->one ? &f->copies[COPY_DATA].file : &f->copies[COPY_HASH].file;
 	for (size_t i = 0; i < fec.n_parts; i++)
 		fec.parts[i].file =
 			fec.parts[i].file == &f->data ? repair->data : repair->hash;
@@ -212,8 +212,8 @@ static int run_undo(const struct verity_options *o)
 static int run(int argc, char **argv)
 {
 	struct verity_options o;
-	struct files f = {FILE_CLOSED, FILE_CLOSED, FILE_CLOSED, OUTPUT_CLOSED,
-		OUTPUT_CLOSED, false};
+	struct files f = {FILE_CLOSED, FILE_CLOSED, FILE_CLOSED,
+		{OUTPUT_CLOSED, OUTPUT_CLOSED}, false};
 	uint64_t tree_offset;
 	int r = verity_options_parse(&o, argc, argv, 2, 3);
 	if (r == 0)
