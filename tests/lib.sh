@@ -43,6 +43,26 @@ refused() {
 	grep -Eq -- "$pattern" "$T/err" || fail "no '$pattern' in: $(cat "$T/err")"
 }
 
+# noise FILE SIZE SEED: the same bytes every time
+noise() {
+	openssl enc -aes-128-ctr -K "$(printf '%032x' "$3")" -iv 0 -nosalt -in /dev/zero 2>/dev/null |
+		head -c "$2" >"$1"
+}
+
+# flip FILE OFFSET: another byte is there
+flip() {
+	local byte
+	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
+	printf "$(printf '\\x%02x' $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
+# nothing_else FILE...: the directory holds these and the harness's own
+nothing_else() {
+	local found
+	found=$(ls -A | grep -vxE 'out|err|faulty.so' | sort | tr '\n' ' ')
+	[ "$found" = "$(printf '%s\n' "$@" | sort | tr '\n' ' ')" ] || fail "left: $found"
+}
+
 # While another process finds out that the loop device it tried to set up is taken, a mount
 # of it is refused as busy: other tests run beside this one.
 mount() {

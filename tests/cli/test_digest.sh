@@ -6,11 +6,6 @@ make_f() {
 	python3 -c 'import sys; sys.stdout.buffer.write(bytes((i % 11 + i % 439 + i % 1103) & 255 for i in range(1000000)))'
 }
 
-noise() {
-	openssl enc -aes-128-ctr -K "$(printf '%032x' "$3")" -iv 0 -nosalt -in /dev/zero 2>/dev/null |
-		head -c "$2" >"$1"
-}
-
 test_golden_digests() {
 	make_f >f
 	printf 'hello world\n' >hello

@@ -11,11 +11,6 @@ trap 'rm -rf "$fixture"' EXIT
 	exit 1
 }
 
-# flip FILE OFFSET
-flip() {
-	printf '\245\132\245' | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
 test_veritysetup_pairs() {
 	cp "$fixture/data" "$fixture/tree.hash" .
 	hash=$(cat "$fixture/roothash")

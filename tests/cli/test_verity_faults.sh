@@ -2,11 +2,6 @@
 # What happens to a run in the middle of which something goes wrong.
 . "$(dirname "$0")/../lib.sh"
 
-noise() {
-	openssl enc -aes-128-ctr -K "$(printf '%032x' "$3")" -iv 0 -nosalt -in /dev/zero 2>/dev/null |
-		head -c "$2" >"$1"
-}
-
 # with_fault FAULT FILE FROM COMMAND...
 with_fault() {
 	[ -e "$T/faulty.so" ] || gcc -shared -fPIC -O1 -D_GNU_SOURCE -o "$T/faulty.so" \
@@ -21,12 +16,6 @@ fault_between() {
 	local file=$1 from=$2 to=$3
 	shift 3
 	with_fault eio "$file" "$from" env FAULT_TO="$to" "$@"
-}
-
-nothing_else() {
-	local found
-	found=$(ls -A | grep -vxE 'out|err|faulty.so' | sort | tr '\n' ' ')
-	[ "$found" = "$(printf '%s\n' "$@" | sort | tr '\n' ' ')" ] || fail "left: $found"
 }
 
 test_read_errors() {

@@ -2,11 +2,6 @@
 # Repair where the blocks are, and the way back.
 . "$(dirname "$0")/../lib.sh"
 
-noise() {
-	openssl enc -aes-128-ctr -K "$(printf '%032x' "$3")" -iv 0 -nosalt -in /dev/zero 2>/dev/null |
-		head -c "$2" >"$1"
-}
-
 # Other contents for whole blocks.
 spoil() {
 	local file=$1 block

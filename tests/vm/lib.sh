@@ -147,13 +147,6 @@ uuid() {
 	echo "${1:0:8}-${1:8:4}-${1:12:4}-${1:16:4}-${1:20}"
 }
 
-# flip FILE OFFSET: inverts one byte.
-flip() {
-	local byte
-	byte=$(od -An -tu1 -j "$2" -N 1 "$1")
-	printf "\\x$(printf %02x $((byte ^ 255)))" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
-}
-
 # offset_of FILE TEXT: where TEXT first is in FILE.
 offset_of() {
 	LC_ALL=C grep -obaF -- "$2" "$1" | head -n 1 | cut -d: -f1
