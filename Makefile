@@ -73,7 +73,8 @@ $(BUILD)/cairn: $(CLI_OBJ) $(LIB)
 
 # ---- cairn on a system that Cairn made: one static file, no OpenSSL -----------------------
 SYSTEM_OBJ := $(addprefix $(BUILD)/cli/,system/verbs.o main.o verb.o arguments.o cmd_help.o \
-	cmd_version.o cmd_epoch.o cmd_extension.o cmd_extension_compose.o extension_options.o)
+	cmd_version.o cmd_epoch.o cmd_extension.o cmd_extension_list.o \
+	cmd_extension_compose.o extension_options.o)
 
 $(BUILD)/cairn-system: $(SYSTEM_OBJ) $(LIB)
 	$(if $(filter 1,$(V)),,@echo '  LD    $@')

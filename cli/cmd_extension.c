@@ -1,59 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
-#include <string.h>
-#include <unistd.h>
-
 #include "cli/cmd_extension.h"
-#include "cli/extension_options.h"
-#include "core/json.h"
-#include "core/path.h"
-#include "initrd/compose/search.h"
-
-static void list_one(json_object *all, enum extension_class class, const struct found *f)
-{
-	const char *kind = f->is_directory ? "directory" : "image";
-	if (!all) {
-		printf("%-8s %-9s %s %s\n", class_name(class), kind, f->name, f->path);
-		return;
-	}
-	json_object *one = json_object_new_object();
-	json_add_text(one, "name", f->name);
-	json_add_text(one, "class", class_name(class));
-	json_add_text(one, "kind", kind);
-	json_add_bytes(one, "path", span_of(f->path, strlen(f->path)));
-	json_append(all, one);
-}
-
-static int list_class(int root, json_object *all, enum extension_class class)
-{
-	AUTO_SEARCH s;
-	int r = search_extensions(root, class, &s);
-	for (size_t i = 0; r == 0 && i < s.n; i++)
-		list_one(all, class, &s.items[i]);
-	return r;
-}
-
-static int run_list(int argc, char **argv)
-{
-	struct extension_arguments o;
-	int r = extension_arguments_parse(&o, argc, argv, false);
-	int root = r < 0 ? r : path_open_dir(o.root);
-	if (root < 0)
-		return root;
-	json_object *all = o.json ? json_object_new_object() : NULL, *list = NULL;
-	if (all)
-		json_add(all, "extensions", list = json_object_new_array());
-	for (int c = 0; r == 0 && c < N_CLASSES; c++)
-		if (o.class[c])
-			r = list_class(root, list, (enum extension_class)c);
-	if (r == 0 && all)
-		r = json_print(all);
-	json_object_put(all);
-	close(root);
-	return r;
-}
-
-const struct verb verb_extension_list = {.name = "list", .run = run_list};
 
 static int run(int argc, char **argv)
 {
@@ -73,7 +19,8 @@ const struct verb verb_extension = {
 		 "list shows the extensions that the search directories hold, the lowest "
 		 "layer\n"
 		 "first: images (NAME.raw), directories, and the newest version in "
-		 "NAME.raw.v/.\n"
+		 "NAME.raw.v/;\n"
+		 "and disks that ask to be extensions.\n"
 		 "status shows what is composed. merge verifies them all and composes "
 		 "them over\n"
 		 "/usr and /opt (sysext) and /etc (confext); refresh does so where "

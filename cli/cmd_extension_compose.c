@@ -108,6 +108,59 @@ static json_object *start_class(json_object *all, enum extension_class class)
 	return one;
 }
 
+/* What the name NAME is looked for in. */
+struct wanted_name {
+	const char *name;
+	bool found;
+};
+
+static int compare_name(void *context, char *words[3])
+{
+	struct wanted_name *wanted = context;
+	wanted->found |= !strcmp(wanted->name, words[0]);
+	return 0;
+}
+
+/* Where extensions that are gone are told: as notes, or in a list. */
+struct farewell {
+	const struct manifest *now;
+	enum extension_class class;
+	json_object *list;
+};
+
+static int tell_if_gone(void *context, char *words[3])
+{
+	const struct farewell *f = context;
+	struct wanted_name wanted = {.name = words[0]};
+	int r = manifest_extensions(f->now, compare_name, &wanted);
+	if (r < 0 || wanted.found)
+		return r;
+	if (f->list)
+		json_append(f->list, json_object_new_string(words[0]));
+	else
+		progress_note("%s: %s is gone, and composed no longer",
+			class_name(f->class), words[0]);
+	return 0;
+}
+
+/* An extension that was composed and is not any more is no news to be found by chance. */
+static int show_gone(
+	const struct compose_report *p, enum extension_class class, json_object *one)
+{
+	struct manifest before, now = {.sequence = 0};
+	struct farewell f = {.now = &now, .class = class};
+	int r = 0;
+	if (one)
+		json_add(one, "gone", f.list = json_object_new_array());
+	if (!p->changed || !p->before.size)
+		return 0;
+	if (p->manifest.size)
+		r = manifest_parse(&now, buffer_span(&p->manifest), class_name(class));
+	if (r == 0)
+		r = manifest_parse(&before, buffer_span(&p->before), class_name(class));
+	return r < 0 ? r : manifest_extensions(&before, tell_if_gone, &f);
+}
+
 /* ---- merge, refresh, unmerge ---------------------------------------------------- */
 
 static void show_notes(const struct compose_report *p, enum extension_class class)
@@ -126,16 +179,13 @@ static void show_notes(const struct compose_report *p, enum extension_class clas
 static int settle_mode(const struct extension_arguments *a, struct compose_options *o)
 {
 	static struct standing s;
-	int r = 0;
 	o->mode = a->mode;
-	for (int h = 0; r == 0 && !a->have_mode && h < N_HIERARCHIES; h++) {
-		if (!hierarchy_is_of((enum hierarchy)h, o->class))
-			continue;
-		r = standing_read(&s, a->root, (enum hierarchy)h);
-		if (r == 0 && s.n_ours)
-			o->mode = s.top.mode;
-		standing_free(&s);
-	}
+	if (a->have_mode)
+		return 0;
+	int r = standing_read_class(&s, a->root, o->class);
+	if (r == 0 && s.n_ours)
+		o->mode = s.top.mode;
+	standing_free(&s);
 	return r;
 }
 
@@ -162,6 +212,8 @@ static int run_class(const struct extension_arguments *a, struct compose_options
 	show_collisions(&p, one);
 	if (r == 0)
 		show_notes(&p, o->class);
+	if (r == 0)
+		r = show_gone(&p, o->class, one);
 	if (r == 0)
 		r = show_manifest(buffer_span(&p.manifest), o->class, one);
 	else
@@ -239,27 +291,18 @@ static int run_unmerge(int argc, char **argv)
 
 /* ---- status --------------------------------------------------------------------- */
 
-/* Of the hierarchies of a class, the first that has a composition says what it is. */
 static int show_status(
 	const struct extension_arguments *a, enum extension_class class, json_object *all)
 {
 	json_object *one = start_class(all, class);
 	static struct standing s;
-	for (int h = 0; h < N_HIERARCHIES; h++) {
-		if (!hierarchy_is_of((enum hierarchy)h, class))
-			continue;
-		int r = standing_read(&s, a->root, (enum hierarchy)h);
-		bool found = r == 0 && s.n_ours;
-		if (found) {
-			if (one)
-				json_add_number(one, "mounts", s.n_ours);
-			r = show_manifest(buffer_span(&s.manifest), class, one);
-		}
-		standing_free(&s);
-		if (r < 0 || found)
-			return r;
-	}
-	return show_manifest(span_of(NULL, 0), class, one);
+	int r = standing_read_class(&s, a->root, class);
+	if (r == 0 && s.n_ours && one)
+		json_add_number(one, "mounts", s.n_ours);
+	if (r == 0)
+		r = show_manifest(buffer_span(&s.manifest), class, one);
+	standing_free(&s);
+	return r;
 }
 
 static int run_status(int argc, char **argv)

@@ -99,26 +99,51 @@ static int open_vouched(const struct anchors *a, enum extension_class class,
 	return first;
 }
 
-/* Looks at one disk, and adds it if it is of CLASS. */
-static int add_disk(const struct anchors *a, enum extension_class class, const char *disk,
-	size_t n_before, struct search *s)
+int attached_visit(int (*visit)(void *context, const char *disk), void *context)
 {
+	DIR *dir = opendir(BLOCK_DEVICES);
+	int r = 0;
+	/* Without sysfs a disk that is composed would be taken for one that is gone. */
+	if (!dir)
+		return error_errno(BLOCK_DEVICES ": cannot list");
+	errno = 0;
+	for (struct dirent *e; r == 0 && (e = readdir(dir)); errno = 0)
+		if (e->d_name[0] != '.' && is_ours(e->d_name))
+			r = visit(context, e->d_name);
+	if (r == 0 && errno)
+		r = error_errno(BLOCK_DEVICES ": cannot list");
+	closedir(dir);
+	return r;
+}
+
+/* One look for disks. */
+struct look {
+	const struct anchors *anchors;
+	enum extension_class class;
+	struct search *found;
+	size_t n_before;
+};
+
+/* Looks at one disk, and adds it if it is of the class. */
+static int add_disk(void *context, const char *disk)
+{
+	const struct look *l = context;
 	char path[300], name[EXTENSION_NAME_MAX];
 	struct ddi d;
 	snprintf(path, sizeof path, "/dev/%s", disk);
-	int r = open_vouched(a, class, path, &d);
+	int r = open_vouched(l->anchors, l->class, path, &d);
 	if (r == 0)
 		r = ddi_mount(&d);
-	int mine = r < 0 ? r : is_of(&d, class, name);
+	int mine = r < 0 ? r : is_of(&d, l->class, name);
 	if (mine == 0)
-		r = is_of(&d, (enum extension_class) !class, name);
+		r = is_of(&d, (enum extension_class) !l->class, name);
 	if (mine == 0 && r == 0)
 		r = error_format(
 			"%s: is no extension: it has no extension-release.d", path);
 	if (mine > 0) {
 		int fd = fcntl(d.file.fd, F_DUPFD_CLOEXEC, 3);
 		r = fd < 0 ? error_errno("%s: cannot duplicate", path)
-			   : search_add(s, n_before, name, path, fd);
+			   : search_add(l->found, l->n_before, name, path, fd);
 	}
 	ddi_close(&d);
 	return mine < 0 ? mine : r < 0 ? r : 0;
@@ -127,18 +152,8 @@ static int add_disk(const struct anchors *a, enum extension_class class, const c
 int attached_search(
 	const struct anchors *anchors, enum extension_class class, struct search *s)
 {
-	size_t n_before = s->n;
-	DIR *dir = opendir(BLOCK_DEVICES);
-	int r = 0;
-	if (!dir)
-		return errno == ENOENT ? 0 : error_errno(BLOCK_DEVICES ": cannot list");
-	errno = 0;
-	for (struct dirent *e; r == 0 && (e = readdir(dir)); errno = 0)
-		if (e->d_name[0] != '.' && is_ours(e->d_name))
-			r = add_disk(anchors, class, e->d_name, n_before, s);
-	if (r == 0 && errno)
-		r = error_errno(BLOCK_DEVICES ": cannot list");
-	closedir(dir);
+	struct look l = {anchors, class, s, s->n};
+	int r = attached_visit(add_disk, &l);
 	if (r == 0)
 		search_sort(s);
 	return r;

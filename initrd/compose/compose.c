@@ -89,6 +89,17 @@ static bool is_composed(const struct compose_work *w)
 	return false;
 }
 
+/* For the report: what was seen until now. */
+static int keep_before(struct compose_work *w)
+{
+	int r = 0;
+	for (int h = 0; r == 0 && !w->report->before.size && h < N_HIERARCHIES; h++)
+		if (work_has(w, h) && w->now[h].n_ours)
+			r = buffer_append(&w->report->before, w->now[h].manifest.data,
+				w->now[h].manifest.size);
+	return r;
+}
+
 /* ---- the base -------------------------------------------------------------- */
 
 static int read_host(struct compose_work *w)
@@ -281,6 +292,8 @@ static int refresh(struct compose_work *w)
 		return error_set(STATUS_FAILED, EBUSY,
 			"there is a %s composition already: refresh replaces it",
 			class_name(w->o->class));
+	if (r == 0)
+		r = keep_before(w);
 	if (r == 0 && !w->o->bare)
 		r = work_search(w);
 	if (r == 0)
@@ -293,13 +306,9 @@ static int refresh(struct compose_work *w)
 		r = gap_check(w);
 		return r < 0 ? r : compose(w);
 	}
-	if (r < 0)
-		return r;
-	for (int h = 0; h < N_HIERARCHIES; h++)
-		if (work_has(w, h) && w->now[h].n_ours && !w->report->manifest.size)
-			r = buffer_append(&w->report->manifest, w->now[h].manifest.data,
-				w->now[h].manifest.size);
-	return r;
+	return r < 0 ? r
+		     : buffer_append(&w->report->manifest, w->report->before.data,
+			       w->report->before.size);
 }
 
 int compose_refresh(const struct compose_options *o, struct compose_report *report)
@@ -337,6 +346,7 @@ int compose_unmerge(const struct compose_options *o, struct compose_report *repo
 
 void compose_report_free(struct compose_report *report)
 {
+	buffer_free(&report->before);
 	buffer_free(&report->manifest);
 	survey_free(&report->survey);
 }

@@ -28,6 +28,7 @@ struct compose_report {
 	bool changed;           /* else what is there is what would be made */
 	bool stacked;           /* the kernel could only stack it on the old one */
 	unsigned n_reaped;      /* devices that a killed run left */
+	struct buffer before;   /* the list of what was composed; empty: nothing was */
 	struct buffer manifest; /* what is composed now; empty: nothing is */
 	char names[1 + EXTENSIONS_MAX][EXTENSION_NAME_MAX]; /* of layers, 0 is the base */
 	struct survey survey; /* the collisions; its layers are gone */

@@ -258,7 +258,11 @@ int search_add(
 	struct search *s, size_t n_before, const char *name, const char *path, int fd)
 {
 	const struct place p = {.directory = path, .n_before = n_before};
-	return add(s, &p, name, path, fd, false);
+	size_t n = s->n;
+	int r = add(s, &p, name, path, fd, false);
+	if (s->n > n)
+		s->items[n].is_disk = true;
+	return r;
 }
 
 static int by_version(const void *a, const void *b)

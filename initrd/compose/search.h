@@ -27,6 +27,7 @@ struct found {
 	char *path;                    /* owned; without the prefix of another root */
 	int fd; /* owned; open for reading: all of the extension comes from here */
 	bool is_directory;
+	bool is_disk; /* added by search_add */
 };
 
 struct search {
@@ -49,9 +50,9 @@ void search_free(struct search *s);
 bool search_is_name(const char *name);
 
 /*
- * Adds the image NAME, open as FD (consumed in any case), to what was found. The first
- * N_BEFORE of S win over it; two later ones of one name are STATUS_FORMAT. In the end
- * search_sort brings all into their order.
+ * Adds the disk of the image NAME, open as FD (consumed in any case), to what was found.
+ * The first N_BEFORE of S win over it; two later ones of one name are STATUS_FORMAT. In
+ * the end search_sort brings all into their order.
  */
 int search_add(
 	struct search *s, size_t n_before, const char *name, const char *path, int fd);

@@ -98,6 +98,19 @@ int standing_read(struct standing *s, const char *root, enum hierarchy h)
 	return r;
 }
 
+int standing_read_class(struct standing *s, const char *root, enum extension_class class)
+{
+	int r = 0;
+	*s = (struct standing){.exists = false};
+	for (int h = 0; r == 0 && !s->n_ours && h < N_HIERARCHIES; h++) {
+		if (!hierarchy_is_of((enum hierarchy)h, class))
+			continue;
+		standing_free(s);
+		r = standing_read(s, root, (enum hierarchy)h);
+	}
+	return r;
+}
+
 int standing_check_base(const struct standing *s)
 {
 	if (!s->foreign)

@@ -36,6 +36,12 @@ struct standing {
 int standing_read(struct standing *s, const char *root, enum hierarchy h);
 
 /*
+ * The same for the first hierarchy of CLASS that has a composition of ours, which speaks
+ * for all of them. If none has, S->n_ours is 0.
+ */
+int standing_read_class(struct standing *s, const char *root, enum extension_class class);
+
+/*
  * Refuses (STATUS_TRUST) what is not the base alone: whom to trust would be read from
  * what others mounted over it.
  */

@@ -6,7 +6,7 @@
 # One boot, many checks, on an emulator that may share its processor.
 boot_timeout=${CAIRN_LONG:+7200}
 boot_timeout=${boot_timeout:-900}
-checks='merges_and_unmerges all_hierarchies shares_devices picks_versions refuses policy
+checks='merges_and_unmerges disks all_hierarchies shares_devices picks_versions refuses policy
 	epochs_of_the_base collisions damage submounts modes containers locks_and_limits stacks
 	foreign stress kills kills_at_calls'
 
@@ -19,6 +19,10 @@ good_images() {
 	file usr/share/picked/one 1.9 && extension it.sysext.raw --name picked && mv $images/it.sysext.raw $images/picked_1.9.raw
 	file usr/share/picked/one 1.10 && extension it.sysext.raw --name picked && mv $images/it.sysext.raw $images/picked_1.10.raw
 	configuration
+	file usr/share/attached/one && extension attached.sysext.raw && mv $images/attached.sysext.raw .
+	# The last of the machine's disks.
+	machine='-drive if=none,id=attached,format=raw,file=attached.sysext.raw,snapshot=on
+		-device virtio-blk-pci,drive=attached,serial=cairn-extension-0,addr=0x1c'
 }
 
 bad_images() {
