@@ -3,8 +3,10 @@
 # Each test runs in a subshell of its own with `set -e`, in an empty directory $T that is
 # removed afterwards. `skip REASON` ends it as skipped.
 set -u
-# The modes of what tests make are part of the images they make of it.
+# The modes of what tests make are part of the images they make of it; programs word what
+# they say by the locale.
 umask 022
+export LC_ALL=C.UTF-8
 : "${CAIRN_TOP:=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)}"
 : "${CAIRN_BUILD:=$CAIRN_TOP/build}"
 cairn=$CAIRN_BUILD/cairn

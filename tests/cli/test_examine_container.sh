@@ -176,7 +176,7 @@ f.write(bytes(x ^ 255 for x in b))'
 	# The place is the one where what others read of it differs from the original.
 	report "(lambda c, at: len(c) == 1 and c[0]['offset'] <= at < c[0]['offset'] + c[0]['size'] == c[0]['offset'] + 32768)(
 		[c for c in d['checks'] if c['check'] == 'container' and c['status'] == 3],
-		$(cmp raw.raw image.raw | sed 's/.*byte \([0-9]*\),.*/\1/') - 1)"
+		$(cmp -l raw.raw image.raw | awk 'NR == 1 { print $1 }') - 1)"
 	refused 3 'image \(offset [0-9]+, 32768 bytes\): is not what its checksums in the container say' \
 		"$cairn" examine --quiet image.E01 -- true
 	cp whole image.E02
