@@ -5,6 +5,7 @@
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "core/hex.h"
 #include "core/utf8.h"
@@ -18,10 +19,36 @@ void json_add(json_object *object, const char *key, json_object *value)
 		incomplete = true;
 }
 
+/* Adds TEXT as UTF-8. Returns whether that is all there is to it. */
+static bool add_clean(json_object *object, const char *key, struct span text)
+{
+	BUFFER clean = {0};
+	size_t kept = 0, at = 0;
+	int r = 0;
+	while (r == 0 && at < text.size) {
+		size_t n = utf8_length(span_of(text.data + at, text.size - at));
+		at += n;
+		if (n)
+			continue;
+		r = buffer_append(&clean, text.data + kept, at - kept);
+		if (r == 0)
+			r = buffer_append(&clean, "\xef\xbf\xbd", 3);
+		kept = ++at;
+	}
+	bool exact = kept == 0;
+	if (r == 0 && kept < text.size)
+		r = buffer_append(&clean, text.data + kept, text.size - kept);
+	if (r < 0)
+		incomplete = true;
+	json_add(object, key,
+		json_object_new_string_len(buffer_text(&clean), (int)clean.size));
+	return exact;
+}
+
 void json_add_text(json_object *object, const char *key, const char *value)
 {
 	if (value)
-		json_add(object, key, json_object_new_string(value));
+		add_clean(object, key, span_of(value, strlen(value)));
 	else if (!object || json_object_object_add(object, key, NULL) < 0)
 		incomplete = true;
 }
@@ -40,7 +67,8 @@ void json_add_hex(json_object *object, const char *key, const void *data, size_t
 {
 	char *text = malloc(2 * size + 1);
 	if (text)
-		json_add_text(object, key, hex_encode(data, size, text));
+		json_add(object, key,
+			json_object_new_string(hex_encode(data, size, text)));
 	else
 		incomplete = true;
 	free(text);
@@ -54,19 +82,7 @@ void json_append(json_object *array, json_object *value)
 
 void json_add_bytes(json_object *object, const char *key, struct span text)
 {
-	BUFFER clean = {0};
-	bool exact = true;
-	for (size_t i = 0; i < text.size;) {
-		struct span rest = span_of(text.data + i, text.size - i);
-		size_t n = utf8_length(rest);
-		if (buffer_append(&clean, n ? (const void *)rest.data : "\xef\xbf\xbd",
-			    n ? n : 3) < 0)
-			incomplete = true;
-		exact = exact && n;
-		i += n ? n : 1;
-	}
-	json_add(object, key,
-		json_object_new_string_len(buffer_text(&clean), (int)clean.size));
+	bool exact = add_clean(object, key, text);
 	char *hex_key = NULL;
 	if (!exact && asprintf(&hex_key, "%s_hex", key) > 0)
 		json_add_hex(object, hex_key, text.data, text.size);

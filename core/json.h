@@ -14,8 +14,8 @@
  */
 
 void json_add(json_object *object, const char *key, json_object *value); /* takes VALUE */
-void json_add_text(
-	json_object *object, const char *key, const char *value); /* NULL: null */
+/* NULL: null. What is not UTF-8 becomes U+FFFD: half a report is better than none. */
+void json_add_text(json_object *object, const char *key, const char *value);
 void json_add_number(json_object *object, const char *key, uint64_t value);
 void json_add_bool(json_object *object, const char *key, int value);
 void json_add_hex(json_object *object, const char *key, const void *data, size_t size);

@@ -302,6 +302,18 @@ static void json_refuses_what_is_not_one_value(void **state)
 	assert_non_null(strstr(buffer_text(&text), "\"name_hex\": \"61ff0a\""));
 	assert_null(strstr(buffer_text(&text), "good_hex"));
 	json_object_put(o);
+	/* Neither is a document that nobody can read because of a word in it. */
+	o = json_object_new_object();
+	json_add_text(o, "text", "\xffnot \xc3text\xc3");
+	json_add_text(o, "good", "\xc3\xa9");
+	json_add_text(o, "none", "");
+	buffer_free(&text);
+	assert_int_equal(json_save(o, &text), 0);
+	assert_non_null(strstr(
+		buffer_text(&text), "\"\xef\xbf\xbdnot \xef\xbf\xbdtext\xef\xbf\xbd\""));
+	assert_non_null(strstr(buffer_text(&text), "\"\xc3\xa9\""));
+	assert_non_null(strstr(buffer_text(&text), "\"none\": \"\""));
+	json_object_put(o);
 }
 
 static void hash_of_parts_and_file(void **state)

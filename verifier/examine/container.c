@@ -15,6 +15,7 @@
 #include "core/interrupt.h"
 #include "core/ranges.h"
 #include "verifier/examine/fuse_file.h"
+#include "verifier/examine/servant.h"
 
 /* How many places of damage a report lists. */
 #define DAMAGE_SHOWN 100
@@ -63,16 +64,6 @@ int container_find(const char *path, enum container_kind *kind, struct segments 
 /* ---- the process that reads ----------------------------------------------------------
  */
 
-/* What libraries say when they fall over would be one more line than a fault has. */
-static bool be_silent(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	bool silent = null >= 0;
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		silent = silent && dup2(null, fd) == fd;
-	return silent;
-}
-
 static int become_server(struct container_server *s, int parent)
 {
 	int *keep = calloc(s->n_files + 2, sizeof *keep);
@@ -82,8 +73,7 @@ static int become_server(struct container_server *s, int parent)
 		keep[i] = s->files[i].fd;
 	keep[s->n_files] = s->device;
 	keep[s->n_files + 1] = s->facts;
-	if (!be_silent() ||
-		!fuse_file_serve_only(parent, "cairn-segments", keep, s->n_files + 2))
+	if (!servant_become(parent, "cairn-segments", keep, s->n_files + 2))
 		return 1;
 	free(keep);
 	return container_server_run(s);
@@ -105,6 +95,30 @@ bool container_lives(struct container *c)
 	if (c->server > 0 && waitpid(c->server, &c->ended, WNOHANG) == c->server)
 		c->server = -1;
 	return c->server > 0;
+}
+
+/* One that is neither true nor false is true. */
+static void make_bool(bool *value)
+{
+	uint8_t byte;
+	memcpy(&byte, value, sizeof byte);
+	*value = byte != 0;
+}
+
+int container_believe(const struct container *c, struct container_facts *facts)
+{
+	struct acquisition *a = &facts->acquisition;
+	facts->text[sizeof facts->text - 1] = 0;
+	snprintf(a->format, sizeof a->format, "%s",
+		c->kind == CONTAINER_EWF ? "EWF (E01)" : "split raw");
+	a->n_segments = c->n_segments;
+	for (size_t i = 0; i < ACQUISITION_FIELDS; i++)
+		a->fields[i][sizeof a->fields[i] - 1] = 0;
+	make_bool(&a->has_md5);
+	make_bool(&a->has_sha1);
+	if (facts->status != STATUS_GOOD)
+		return error_set(STATUS_FORMAT, EINVAL, "%s", facts->text);
+	return 0;
 }
 
 /* Waits until the container is open, or the process gone. */
@@ -129,15 +143,7 @@ static int read_facts(struct container *c, int pipe, struct container_facts *fac
 		}
 		done += (size_t)n;
 	}
-	/* The process may be the container's by now. */
-	facts->text[sizeof facts->text - 1] = 0;
-	struct acquisition *a = &facts->acquisition;
-	a->format[sizeof a->format - 1] = 0;
-	for (size_t i = 0; i < ACQUISITION_FIELDS; i++)
-		a->fields[i][sizeof a->fields[i] - 1] = 0;
-	if (facts->status != STATUS_GOOD)
-		return error_set(STATUS_FORMAT, EINVAL, "%s", facts->text);
-	return 0;
+	return container_believe(c, facts);
 }
 
 /* Starts the process and opens its file. */
@@ -177,15 +183,14 @@ static int start(struct container *c, int *fd, struct container_facts *facts)
 {
 	struct container_server s = {.kind = c->kind,
 		.n_files = c->n_segments,
-		.device = open("/dev/fuse", O_RDWR | O_CLOEXEC),
-		.ends = calloc(c->n_segments, sizeof *s.ends)};
+		.device = open("/dev/fuse", O_RDWR | O_CLOEXEC)};
 	struct file *files = calloc(c->n_segments, sizeof *files);
 	int r = s.device < 0 ? error_errno("/dev/fuse: cannot open") : 0;
 	c->damage = mmap(NULL, sizeof *c->damage, PROT_READ | PROT_WRITE,
 		MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (c->damage == MAP_FAILED)
 		c->damage = NULL;
-	if (r == 0 && (!c->damage || !files || !s.ends))
+	if (r == 0 && (!c->damage || !files))
 		r = error_memory();
 	for (size_t i = 0; r == 0 && i < c->n_segments; i++)
 		files[i] = c->segments[i].evidence.file;
@@ -195,7 +200,6 @@ static int start(struct container *c, int *fd, struct container_facts *facts)
 		r = serve(c, &s, facts, fd);
 	if (s.device >= 0)
 		close(s.device);
-	free(s.ends);
 	free(files);
 	return r;
 }

@@ -77,8 +77,7 @@ struct container_server {
 	int device; /* /dev/fuse */
 	int facts;  /* a pipe: gets a struct container_facts */
 	struct container_damage *damage;
-	uint64_t *ends; /* split: where segment I ends in the media */
-	uint64_t size;  /* of the media, bytes */
+	uint64_t size; /* of the media, bytes */
 };
 
 /* What is known once the container is open. */
@@ -87,6 +86,13 @@ struct container_facts {
 	char text[1024];
 	struct acquisition acquisition;
 };
+
+/*
+ * Makes of them, which may be the container's by now, what can be one's: texts end, and
+ * what is known of C is as it is known. STATUS_FORMAT, with their words, if the container
+ * cannot be read.
+ */
+int container_believe(const struct container *c, struct container_facts *facts);
 
 /* Opens, tells, and answers until the file system is gone; returns the exit status. */
 int container_server_run(struct container_server *s);

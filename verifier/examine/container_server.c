@@ -18,6 +18,7 @@
 #include "verifier/examine/container.h"
 #include "verifier/examine/ewf.h"
 #include "verifier/examine/memory.h"
+#include "verifier/examine/split.h"
 
 #define MAX_IO ((size_t)1 << 20)
 
@@ -29,6 +30,7 @@
 #define SPACE_MIN (UINT64_C(2) << 30)
 
 static struct ewf ewf;
+static struct split split;
 static uint8_t reply[MAX_IO];
 
 /* ---- reading -------------------------------------------------------------------------
@@ -45,27 +47,11 @@ static void tell(void *context, uint64_t offset, uint64_t size)
 	atomic_store(&d->n, n + 1);
 }
 
-static int read_split(struct container_server *s, uint64_t offset, size_t size)
-{
-	int r = 0;
-	for (size_t i = 0, done = 0; r == 0 && done < size; i++) {
-		uint64_t at = offset + done, start = i ? s->ends[i - 1] : 0;
-		size_t n = size - done;
-		if (at >= s->ends[i])
-			continue;
-		if (n > s->ends[i] - at)
-			n = (size_t)(s->ends[i] - at);
-		r = file_read(&s->files[i], reply + done, n, at - start);
-		done += n;
-	}
-	return r;
-}
-
 static int read_media(struct container_server *s, uint64_t offset, size_t size)
 {
 	const struct ewf_damage damage = {tell, s};
 	if (s->kind == CONTAINER_SPLIT)
-		return read_split(s, offset, size);
+		return split_read(&split, reply, size, offset);
 	alarm(READ_SECONDS);
 	ewf_read(&ewf, reply, size, offset, &damage);
 	alarm(0);
@@ -135,24 +121,11 @@ static const struct fuse_lowlevel_ops operations = {
 /* ---- opening -------------------------------------------------------------------------
  */
 
-static int open_split(struct container_server *s, struct acquisition *a)
+static int open_split(const struct container_server *s, struct acquisition *a)
 {
-	uint64_t end = 0;
-	for (size_t i = 0; i < s->n_files; i++) {
-		if (__builtin_add_overflow(end, s->files[i].size, &end) ||
-			end > INT64_MAX)
-			return error_format("the segments are larger than any image");
-		/* What split them did so at the same size each time. */
-		if (i + 1 < s->n_files && s->files[i].size != s->files[0].size)
-			return error_format(
-				"%s: has %ju bytes, and the first segment %ju: cut off",
-				s->files[i].name, (uintmax_t)s->files[i].size,
-				(uintmax_t)s->files[0].size);
-		s->ends[i] = end;
-	}
-	snprintf(a->format, sizeof a->format, "split raw");
-	a->media_size = end;
-	return 0;
+	int r = split_open(&split, s->files, s->n_files);
+	a->media_size = split.size;
+	return r;
 }
 
 /* A hostile container must not take all memory. */
@@ -178,7 +151,6 @@ static int open_ewf(struct container_server *s, struct acquisition *a)
 	if (r == 0)
 		r = ewf_open(&ewf, names, s->n_files, a);
 	alarm(0);
-	snprintf(a->format, sizeof a->format, "EWF (E01)");
 	for (size_t i = 0; names && i < s->n_files; i++)
 		free(names[i]);
 	free(names);
@@ -200,7 +172,6 @@ static int enter_cell(const struct container_server *s)
 
 static int open_container(struct container_server *s, struct acquisition *a)
 {
-	a->n_segments = s->n_files;
 	/* Times in the container are told in UTC. */
 	setenv("TZ", "UTC0", 1);
 	tzset();

@@ -15,7 +15,7 @@
 #include "core/confine.h"
 #include "verifier/deleted_ext4.h"
 #include "verifier/dfxml.h"
-#include "verifier/examine/fuse_file.h"
+#include "verifier/examine/servant.h"
 
 #define FLUSH     ((size_t)1 << 16) /* bytes of XML that are kept back */
 #define PATH_SIZE ((size_t)1 << 16) /* of a path that is believed, bytes */
@@ -64,20 +64,10 @@ static int search(const struct file *from, FILE *to)
 	return fwrite(&end, sizeof end, 1, to) != 1 || fflush(to) != 0;
 }
 
-/* What libraries say when they fall over would be one more line than a fault has. */
-static bool be_silent(void)
-{
-	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
-	bool silent = null >= 0;
-	for (int fd = 0; fd <= STDERR_FILENO; fd++)
-		silent = silent && dup2(null, fd) == fd;
-	return silent;
-}
-
 static int become_searcher(const struct file *from, int pipe, int parent)
 {
 	int keep[] = {from->fd, pipe};
-	if (!be_silent() || !fuse_file_serve_only(parent, "cairn-deleted", keep, 2))
+	if (!servant_become(parent, "cairn-deleted", keep, 2))
 		return 1;
 #ifndef __SANITIZE_ADDRESS__
 	const struct rlimit limit = {SPACE, SPACE};
@@ -134,6 +124,7 @@ static bool believe(const struct record *record)
 	return record->path_size < PATH_SIZE;
 }
 
+/* Returns 1 if the process ended before it told all. */
 static int receive(struct listing *l, int fd, struct record *record)
 {
 	static char path[PATH_SIZE];
@@ -162,7 +153,7 @@ static int receive(struct listing *l, int fd, struct record *record)
 	return 1;
 }
 
-/* RESULT is that of receive: 1 if the process ended before it told all. */
+/* RESULT is that of receive. */
 static void conclude(struct report *report, const struct record *end, int result)
 {
 	const struct place place = {.area = "image"};
@@ -195,6 +186,16 @@ static void conclude(struct report *report, const struct record *end, int result
 		"and the content of none is");
 }
 
+int deleted_receive(struct listing *l, int fd)
+{
+	struct record end = {0};
+	int r = receive(l, fd, &end);
+	if (r < 0)
+		return r;
+	conclude(l->report, &end, r);
+	return 0;
+}
+
 bool deleted_knows(const char *type)
 {
 	return !strcmp(type, "ext2") || !strcmp(type, "ext3") || !strcmp(type, "ext4");
@@ -210,7 +211,6 @@ void deleted_uncovered(struct report *report, const char *type)
 
 int deleted_list(struct listing *l, const struct file *from)
 {
-	struct record record = {0};
 	int ends[2];
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return error_errno("cannot make a pipe");
@@ -220,15 +220,12 @@ int deleted_list(struct listing *l, const struct file *from)
 	int r = child < 0 ? error_errno("cannot fork") : 0;
 	close(ends[1]);
 	if (r == 0)
-		r = receive(l, ends[0], &record);
+		r = deleted_receive(l, ends[0]);
 	close(ends[0]);
 	if (child > 0) {
 		kill(child, SIGKILL);
 		while (waitpid(child, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
-	if (r < 0)
-		return r;
-	conclude(l->report, &record, r);
-	return 0;
+	return r;
 }

@@ -14,6 +14,12 @@ bool deleted_knows(const char *type);
  */
 int deleted_list(struct listing *l, const struct file *from);
 
+/*
+ * The part of it that believes nothing: what that process writes to the pipe FD, whatever
+ * it is, goes to L->to and L->report.
+ */
+int deleted_receive(struct listing *l, int fd);
+
 /* Says that deleted files of TYPE are not listed. */
 void deleted_uncovered(struct report *report, const char *type);
 

@@ -3,11 +3,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <signal.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <sys/mount.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -45,31 +42,4 @@ int fuse_file_open(int mount, bool writable)
 	int r = fd < 0 ? error_errno("cannot open a file of our own") : fd;
 	close(mount);
 	return r;
-}
-
-static int by_number(const void *a, const void *b)
-{
-	return *(const int *)a - *(const int *)b;
-}
-
-bool fuse_file_serve_only(int parent, const char *name, int *keep, size_t n)
-{
-	prctl(PR_SET_PDEATHSIG, SIGKILL);
-	if (getppid() != parent)
-		return false;
-	prctl(PR_SET_NAME, name);
-	/* The terminal's signals are for the examiner, who ends us when all is done. */
-	signal(SIGINT, SIG_IGN);
-	signal(SIGTERM, SIG_IGN);
-	signal(SIGHUP, SIG_IGN);
-	qsort(keep, n, sizeof *keep, by_number);
-	int from = 3;
-	for (size_t i = 0; i < n; i++) {
-		if (keep[i] > from)
-			close_range((unsigned)from, (unsigned)keep[i] - 1, 0);
-		if (keep[i] >= from)
-			from = keep[i] + 1;
-	}
-	close_range((unsigned)from, ~0U, 0);
-	return true;
 }

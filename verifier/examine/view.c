@@ -12,13 +12,13 @@
 #include <unistd.h>
 
 #include "verifier/examine/fuse_file.h"
+#include "verifier/examine/servant.h"
 
 /* In the child: keeps nothing open but what serving needs, and dies with its parent. */
 static int become_server(struct view_server *s, pid_t parent)
 {
 	int keep[] = {s->source.file->fd, s->device, s->overlay};
-	return fuse_file_serve_only(
-		       parent, "cairn-view", keep, sizeof keep / sizeof keep[0])
+	return servant_become(parent, "cairn-view", keep, sizeof keep / sizeof keep[0])
 		       ? view_server_run(s)
 		       : 1;
 }
