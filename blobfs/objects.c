@@ -109,10 +109,17 @@ void objects_close(struct objects *o)
 
 /* ---- reading ----------------------------------------------------------------------- */
 
+/* The messages of core/file know only the name below DIRFD. */
+static int open_in(const struct objects *o, int dirfd, const char *name, struct file *f)
+{
+	int r = file_open_at(f, dirfd, name);
+	return r < 0 ? error_context(r, "%s", o->name) : 0;
+}
+
 int objects_find(const struct objects *o, const uint8_t *digest, struct file *f)
 {
 	char path[PATH_SIZE];
-	return file_open_at(f, o->objects, object_path(digest, path));
+	return open_in(o, o->objects, object_path(digest, path), f);
 }
 
 static int digest_of(const struct file *f, unsigned jobs, uint8_t *digest)
@@ -245,30 +252,53 @@ static int ref_path(const struct objects *o, const char *name, char path[300])
 	return 0;
 }
 
-int objects_ref_set(
-	const struct objects *o, const char *name, const uint8_t digest[OBJECTS_DIGEST])
+/* Names that came or went are so for good, also if the machine stops. */
+static int flush_refs(const struct objects *o)
 {
-	char path[300], temporary[PATH_RANDOM_SIZE], line[OBJECTS_DIGEST_TEXT + 1];
+	int fd =
+		openat(o->dirfd, "refs", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	int r = fd < 0 || fsync(fd) < 0 ? error_errno("%s: cannot flush refs", o->name)
+					: 0;
+	if (fd >= 0)
+		close(fd);
+	return r;
+}
+
+static int write_ref(const struct objects *o, const char *path, const uint8_t *digest)
+{
+	char line[OBJECTS_DIGEST_TEXT + 1];
 	AUTO_FILE f = FILE_CLOSED;
-	int r = ref_path(o, name, path);
-	if (r == 0)
-		r = path_random(temporary);
-	if (r < 0)
-		return r;
-	int fd = openat(o->dirfd, temporary, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-	r = fd < 0 ? error_errno("%s: cannot write %s", o->name, path)
-		   : file_from_fd(&f, fd, o->name);
+	int fd = openat(
+		o->dirfd, path, O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+	int r = fd < 0 ? error_errno("%s: cannot write %s", o->name, path)
+		       : file_from_fd(&f, fd, o->name);
 	if (r < 0)
 		return r;
 	hex_encode(digest, OBJECTS_DIGEST, line);
 	line[OBJECTS_DIGEST_TEXT - 1] = '\n';
 	r = file_write(&f, line, OBJECTS_DIGEST_TEXT, 0);
-	if (r == 0 &&
-		(fsync(f.fd) < 0 || renameat(o->dirfd, temporary, o->dirfd, path) < 0))
+	if (r == 0 && fsync(f.fd) < 0)
+		r = error_errno("%s: cannot flush %s", o->name, path);
+	return r;
+}
+
+int objects_ref_set(
+	const struct objects *o, const char *name, const uint8_t digest[OBJECTS_DIGEST])
+{
+	/* In staging, where the next collection finds what a killed process left. */
+	char path[300], random[PATH_RANDOM_SIZE], temporary[16 + PATH_RANDOM_SIZE];
+	int r = ref_path(o, name, path);
+	if (r == 0)
+		r = path_random(random);
+	if (r < 0)
+		return r;
+	snprintf(temporary, sizeof temporary, "staging/%s", random);
+	r = write_ref(o, temporary, digest);
+	if (r == 0 && renameat(o->dirfd, temporary, o->dirfd, path) < 0)
 		r = error_errno("%s: cannot write %s", o->name, path);
 	if (r < 0)
 		unlinkat(o->dirfd, temporary, 0);
-	return r;
+	return r < 0 ? r : flush_refs(o);
 }
 
 int objects_ref_get(
@@ -279,7 +309,7 @@ int objects_ref_get(
 	BUFFER text = {0};
 	int r = ref_path(o, name, path);
 	if (r == 0)
-		r = file_open_at(&f, o->dirfd, path);
+		r = open_in(o, o->dirfd, path, &f);
 	if (r == 0)
 		r = file_slurp_fd(f.fd, path, OBJECTS_DIGEST_TEXT, &text);
 	if (r < 0)
@@ -298,7 +328,7 @@ int objects_ref_delete(const struct objects *o, const char *name)
 	int r = ref_path(o, name, path);
 	if (r == 0 && unlinkat(o->dirfd, path, 0) < 0)
 		r = error_errno("%s: cannot delete %s", o->name, path);
-	return r;
+	return r < 0 ? r : flush_refs(o);
 }
 
 int objects_refs(const struct objects *o,

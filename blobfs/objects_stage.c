@@ -222,8 +222,10 @@ int objects_clean_staging(const struct objects *o)
 	for (int i = 0; i < n; i++) {
 		int dir = openat(staging, names[i]->d_name,
 			O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+		/* A ref that was about to be set is a plain file. */
 		if (r == 0 &&
-			(dir < 0 || remove_directory(staging, names[i]->d_name, dir)))
+			(dir < 0 ? unlinkat(staging, names[i]->d_name, 0)
+				 : remove_directory(staging, names[i]->d_name, dir)) < 0)
 			r = error_errno("%s: cannot remove staging/%s", o->name,
 				names[i]->d_name);
 		if (dir >= 0)

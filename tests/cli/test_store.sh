@@ -228,6 +228,30 @@ test_names_of_refs_are_those_of_images() {
 	[ "$(ls -A s)" = "$(printf 'lock\nobjects\nrefs\nstaging')" ]
 }
 
+# A ref is what its name says for good, or what it was before, and nothing is left over.
+test_killed_while_a_ref_is_set() {
+	echo one >one
+	echo two >two
+	expect 0 "$cairn" store add --quiet --ref os s one
+	expect 0 "$cairn" store list s
+	cp out before
+	expect 137 strace -f -o trace -e trace=renameat -e inject=renameat:signal=KILL \
+		"$cairn" store add --quiet --ref os s two
+	expect 0 "$cairn" store get s os
+	cmp out one
+	[ -n "$(ls -A s/staging)" ]
+	[ "$(ls -A s)" = "$(printf 'lock\nobjects\nrefs\nstaging')" ]
+	expect 0 "$cairn" store gc s
+	[ -z "$(ls -A s/staging)" ]
+	expect 0 "$cairn" store list s
+	cmp out before
+	expect 0 strace -f -y -o trace -e trace=renameat,fsync "$cairn" store add --quiet --ref os s two
+	sed -n '/renameat(/,$p' trace | grep -q 'fsync(.*/s/refs>)'
+	expect 0 "$cairn" store get s os
+	cmp out two
+	refused 1 '^cairn: s: refs/no-such: cannot open' "$cairn" store get s no-such
+}
+
 test_file_systems_that_cannot_rename_without_replacing() {
 	echo one >one
 	expect 0 strace -f -o trace -e trace=renameat2 -e inject=renameat2:error=EINVAL \
