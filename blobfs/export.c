@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "core/hex.h"
+#include "core/interrupt.h"
 #include "core/output.h"
 #include "core/path.h"
 #include "core/progress.h"
@@ -37,7 +38,9 @@ int blobfs_export_fd(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_
 	if (!chunk)
 		return error_memory();
 	for (uint64_t at = 0; at < blob.entry.size && r == 0;) {
-		size_t n;
+		size_t n = 0;
+		if ((r = interrupt_check()) < 0)
+			break;
 		r = blobfs_read(&s->fs, &blob, at, chunk, CHUNK, &n);
 		if (r)
 			r = blobfs_failed(&s->fs, s->device->name, r);

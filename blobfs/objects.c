@@ -341,11 +341,16 @@ int objects_refs(const struct objects *o,
 		return error_errno("%s: cannot list refs", o->name);
 	for (int i = 0; i < n; i++) {
 		uint8_t digest[OBJECTS_DIGEST];
-		swap_slashes(names[i]->d_name, '%', '/');
+		char *name = names[i]->d_name;
+		swap_slashes(name, '%', '/');
+		if (r == 0 && !blobfs_ref_name_valid(name, strlen(name)))
+			r = error_format(
+				"%s: refs has '%s', which cannot be the name of a ref",
+				o->name, name);
 		if (r == 0)
-			r = objects_ref_get(o, names[i]->d_name, digest);
+			r = objects_ref_get(o, name, digest);
 		if (r == 0)
-			r = found(context, names[i]->d_name, digest);
+			r = found(context, name, digest);
 		free(names[i]);
 	}
 	free(names);

@@ -12,6 +12,7 @@
 #include "blobfs/show.h"
 #include "cli/arguments.h"
 #include "cli/verb.h"
+#include "core/interrupt.h"
 #include "core/progress.h"
 
 struct options {
@@ -98,6 +99,7 @@ static int get(struct blobfs_image *image, const struct options *o)
 	int r = blobfs_digest_parse(o->rest[0], digest);
 	if (r < 0)
 		return r;
+	interrupt_catch();
 	return o->output ? blobfs_export_file(&image->store, digest, o->output, o->force)
 			 : blobfs_export_fd(&image->store, digest, STDOUT_FILENO,
 				   "standard output");

@@ -28,6 +28,6 @@ int verb_run_sub(const struct verb *const *table, int argc, char **argv)
 	for (const struct verb *const *t = table; *t; t++)
 		buffer_printf(&names, "%s%s", t == table ? "" : ", ", (*t)->name);
 	return error_usage("%s: %s%s; there is: %s", argv[0],
-		argc > 1 ? "no verb " : "which", argc > 1 ? argv[1] : " verb?",
+		argc > 1 ? "no verb " : "needs a verb", argc > 1 ? argv[1] : "",
 		buffer_text(&names));
 }

@@ -12,6 +12,7 @@
 #include "blobfs/import.h"
 #include "blobfs/tools/tool.h"
 #include "core/hex.h"
+#include "core/interrupt.h"
 #include "core/output.h"
 #include "core/progress.h"
 #include "core/zeros.h"
@@ -163,8 +164,7 @@ static int write_early(void *context, uint64_t offset, const void *data, size_t 
 	int r = file_write(f, data, size, offset);
 	uint64_t end = (offset + size) & ~(EARLY - 1), start = offset & ~(EARLY - 1);
 	if (r == 0 && end > start)
-		sync_file_range(
-			f->fd, (off_t)start, (off_t)(end - start), SYNC_FILE_RANGE_WRITE);
+		file_flush_early(f, start, end - start);
 	return r;
 }
 
@@ -229,6 +229,8 @@ int tool_run(int argc, char **argv)
 	int r = parse(argc, argv, &o);
 	if (r < 0)
 		return r;
+	/* An output that has a name meanwhile must not stay. */
+	interrupt_catch();
 	if (is_device(o.path))
 		return make_on_device(&o);
 	AUTO_OUTPUT out = OUTPUT_CLOSED;

@@ -141,4 +141,27 @@ test_devices_that_fail() {
 	untouched_is_good
 }
 
+# On a file system without unnamed files the output has a name while it is written.
+test_interrupted_outputs_leave_nothing() {
+	gcc -shared -fPIC -o no-tmpfile.so "$CAIRN_TOP/tests/preload/no_tmpfile.c" -ldl
+	head -c 3M /dev/zero >file
+	expect 0 mkfs.blobfs --quiet image file
+	digest=$(fsverity digest --compact file)
+	local as_there="strace -f -o trace -E LD_PRELOAD=$PWD/no-tmpfile.so" signal status
+	while read -r signal status; do
+		refused $status interrupted $as_there -e trace=pwrite64 \
+			-e inject=pwrite64:signal=$signal:when=1 mkfs.blobfs --quiet other file
+		refused $status interrupted $as_there -e trace=write \
+			-e inject=write:signal=$signal:when=1 cairn blob get --output got image "$digest"
+		nothing_else file image no-tmpfile.so trace
+	done <<-'END'
+		TERM 143
+		INT 130
+	END
+	expect 0 $as_there mkfs.blobfs --quiet other file
+	expect 0 $as_there cairn blob get --output got image "$digest"
+	cmp got file
+	nothing_else file got image no-tmpfile.so other trace
+}
+
 run_tests "$@"

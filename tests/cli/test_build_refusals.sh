@@ -180,28 +180,6 @@ test_no_room_and_no_permission() {
 	umount disk
 }
 
-# Makes the programs run with LD_PRELOAD=$PWD/no-tmpfile.so see a file system that has no
-# unnamed files: they must use a name, and it must go again.
-make_no_tmpfile() {
-	cat >no-tmpfile.c <<-'END'
-		#define _GNU_SOURCE
-		#include <dlfcn.h>
-		#include <errno.h>
-		#include <fcntl.h>
-		int openat64(int dirfd, const char *path, int flags, ...)
-		{
-			if ((flags & O_TMPFILE) == O_TMPFILE)
-				return errno = EOPNOTSUPP, -1;
-			int (*next)(int, const char *, int, ...) = dlsym(RTLD_NEXT, "openat64");
-			__builtin_va_list args;
-			__builtin_va_start(args, flags);
-			int mode = __builtin_va_arg(args, int);
-			return next(dirfd, path, flags, mode);
-		}
-	END
-	gcc -shared -fPIC -o no-tmpfile.so no-tmpfile.c -ldl
-}
-
 # interrupted SIGNAL SECONDS: the status is 0 or 128 + N, and all or nothing is there. A
 # shell has its background children ignore SIGINT, which is undone here.
 interrupted() {
@@ -224,7 +202,7 @@ interrupted() {
 
 test_interrupted() {
 	make_tree tree
-	make_no_tmpfile
+	gcc -shared -fPIC -o no-tmpfile.so "$CAIRN_TOP/tests/preload/no_tmpfile.c" -ldl
 	local signal preload stopped= seconds
 	export TMPDIR=$PWD
 	for preload in '' "$PWD/no-tmpfile.so"; do

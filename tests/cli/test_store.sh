@@ -225,6 +225,12 @@ test_names_of_refs_are_those_of_images() {
 	for name in ../up .hidden 'a b' a%b /a ''; do
 		refused 2 'cannot be the name' "$cairn" store add --quiet --ref "$name" s one
 	done
+	# In the store it is no mistake of whoever gives the command.
+	echo junk >'s/refs/a b'
+	refused 5 "s: refs has 'a b', which cannot be" "$cairn" store list s
+	refused 5 "s: refs has 'a b', which cannot be" "$cairn" store gc s
+	rm 's/refs/a b'
+	expect 0 "$cairn" store list s
 	[ "$(ls -A s)" = "$(printf 'lock\nobjects\nrefs\nstaging')" ]
 }
 
