@@ -218,7 +218,7 @@ static int copy_entry(struct diff_blobs *b, const struct erofs *e, const char *n
 		if (!is_of_overlay(from->xattrs[i].name))
 			r = files_add_xattr(to, from->xattrs[i].name,
 				span_of(from->xattrs[i].value, from->xattrs[i].size));
-	return r == 0 && S_ISREG(to->mode) ? digest_of(b, e, from->handle, to) : r;
+	return r == 0 && S_ISREG(to->mode) ? digest_of(b, e, from->inode, to) : r;
 }
 
 /* As names_hides_blobs: they are overlayfs', not the tree's. */

@@ -138,8 +138,7 @@ static int give_packed(struct stream *s, const struct erofs_extent *x)
 	if (r == 0)
 		r = reserve(&c->plain, &c->plain_size, x->length);
 	if (r == 0)
-		r = file_read(c->e->file, c->stored, (size_t)x->stored,
-			c->e->offset + x->place);
+		r = erofs_fetch(c->e, c->stored, (size_t)x->stored, x->place);
 	if (r < 0)
 		return r;
 	r = x->coding == EROFS_PLAIN
@@ -155,20 +154,22 @@ static int give_packed(struct stream *s, const struct erofs_extent *x)
 
 /* ---- the rest ---------------------------------------------------------------------- */
 
-/* LENGTH bytes at PLACE of F, or zeros. */
+/* LENGTH bytes at PLACE of the file system, or of PACKED; or zeros. */
 static int give_plain(
-	struct stream *s, const struct file *f, uint64_t place, uint64_t length)
+	struct stream *s, const struct file *packed, uint64_t place, uint64_t length)
 {
 	int r = reserve(&s->c->plain, &s->c->plain_size, PIECE);
 	while (r == 0 && length) {
 		size_t n = length < PIECE ? (size_t)length : PIECE;
-		if (f)
-			r = file_read(f, s->c->plain, n, place);
+		if (packed)
+			r = file_read(packed, s->c->plain, n, place);
+		else if (place != EROFS_HOLE)
+			r = erofs_fetch(s->c->e, s->c->plain, n, place);
 		else
 			memset(s->c->plain, 0, n);
 		if (r == 0)
 			r = s->sink(s->context, span_of(s->c->plain, n));
-		place += n;
+		place += place == EROFS_HOLE ? 0 : n;
 		length -= n;
 	}
 	return r;
@@ -235,12 +236,12 @@ static int give(void *context, const struct erofs_extent *x)
 {
 	struct stream *s = context;
 	if (x->place == EROFS_HOLE)
-		return give_plain(s, NULL, 0, x->length);
+		return give_plain(s, NULL, EROFS_HOLE, x->length);
 	if (x->fragment)
 		return give_fragment(s, x);
 	if (x->coding != EROFS_PLAIN || x->shifted)
 		return give_packed(s, x);
-	return give_plain(s, s->c->e->file, s->c->e->offset + x->place, x->length);
+	return give_plain(s, NULL, x->place, x->length);
 }
 
 int erofs_content_stream(struct erofs_content *c, const struct erofs_inode *inode,

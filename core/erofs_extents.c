@@ -62,7 +62,7 @@ static int get(const struct index *x, uint64_t at, void *data, size_t size)
 {
 	if (at > x->e->size || size > x->e->size - at)
 		return malformed(x, "an index outside the file system");
-	return file_read(x->e->file, data, size, x->e->offset + at);
+	return erofs_fetch(x->e, data, size, at);
 }
 
 /* ---- one cluster ------------------------------------------------------------------- */
@@ -374,7 +374,7 @@ int erofs_packed(const struct erofs *e, uint64_t *nid)
 	*nid = 0;
 	if (!(e->incompatible & INCOMPAT_FRAGMENTS))
 		return 0;
-	int r = file_read(e->file, d, sizeof d, e->offset + SUPER_PACKED_NID);
+	int r = erofs_fetch(e, d, sizeof d, SUPER_PACKED_NID);
 	if (r == 0)
 		*nid = get_le64(d);
 	return r;

@@ -3,13 +3,18 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "core/block_cache.h"
 #include "core/erofs_content.h"
 #include "verifier/files_reader.h"
 
 struct erofs_files {
 	struct files_reader reader;
 	struct erofs e;
+	struct block_cache cache; /* for inodes: they lie close together */
 	struct erofs_content content;
+	/* Of the regular files, by the handles of their entries: none is read twice. */
+	struct erofs_inode *inodes; /* owned */
+	size_t n_inodes, capacity;
 };
 
 struct listing {
@@ -24,9 +29,8 @@ static int stream(struct files_reader *reader, const struct files_entry *entry,
 	int (*sink)(void *context, struct span data), void *context)
 {
 	struct erofs_files *x = (struct erofs_files *)reader;
-	struct erofs_inode inode;
-	int r = erofs_inode(&x->e, entry->handle, &inode);
-	return r < 0 ? r : erofs_content_stream(&x->content, &inode, sink, context);
+	return erofs_content_stream(
+		&x->content, &x->inodes[entry->handle], sink, context);
 }
 
 struct taking {
@@ -58,15 +62,15 @@ static int pieces(struct files_reader *reader, const struct files_entry *entry,
 {
 	struct erofs_files *x = (struct erofs_files *)reader;
 	struct taking t = {take, context};
-	struct erofs_inode inode;
-	int r = erofs_inode(&x->e, entry->handle, &inode);
-	return r < 0 ? r : erofs_extents(&x->e, &inode, NULL, take_extent, &t);
+	return erofs_extents(&x->e, &x->inodes[entry->handle], NULL, take_extent, &t);
 }
 
 static void release(struct files_reader *reader)
 {
 	struct erofs_files *x = (struct erofs_files *)reader;
 	erofs_content_free(&x->content);
+	block_cache_free(&x->cache);
+	free(x->inodes);
 	free(x);
 }
 
@@ -86,6 +90,23 @@ static int add_target(
 	return entry->target ? 0 : error_memory();
 }
 
+static int keep_inode(
+	struct erofs_files *x, const struct erofs_inode *inode, struct files_entry *entry)
+{
+	if (x->n_inodes == x->capacity) {
+		size_t more = x->capacity ? 2 * x->capacity : 256;
+		struct erofs_inode *inodes =
+			reallocarray(x->inodes, more, sizeof *inodes);
+		if (!inodes)
+			return error_memory();
+		x->inodes = inodes;
+		x->capacity = more;
+	}
+	entry->handle = x->n_inodes;
+	x->inodes[x->n_inodes++] = *inode;
+	return 0;
+}
+
 static int add(struct listing *l, struct span path, const struct erofs_inode *inode)
 {
 	struct files_entry *entry;
@@ -93,7 +114,7 @@ static int add(struct listing *l, struct span path, const struct erofs_inode *in
 	int r = files_add(l->list, path, &entry);
 	if (r < 0)
 		return r;
-	entry->inode = entry->handle = inode->nid;
+	entry->inode = inode->nid;
 	entry->mode = inode->mode;
 	entry->uid = inode->uid;
 	entry->gid = inode->gid;
@@ -104,7 +125,9 @@ static int add(struct listing *l, struct span path, const struct erofs_inode *in
 	entry->major = inode->major;
 	entry->minor = inode->minor;
 	r = erofs_xattrs(e, inode, take_xattr, entry);
-	return r == 0 && S_ISLNK(inode->mode) ? add_target(e, inode, entry) : r;
+	if (r == 0 && S_ISLNK(inode->mode))
+		r = add_target(e, inode, entry);
+	return r == 0 && S_ISREG(inode->mode) ? keep_inode(l->from, inode, entry) : r;
 }
 
 static int take_entry(void *context, struct span name, uint64_t nid)
@@ -169,6 +192,9 @@ int files_load_erofs(
 	erofs_content_init(&x->content, &x->e);
 	if (r < 0)
 		return r;
+	x->cache.file = f;
+	x->e.read = block_cache_read;
+	x->e.context = &x->cache;
 	/* No name takes less than its 12 bytes. */
 	struct listing l = {.from = x, .list = list, .budget = size / 12 + 16};
 	return list_all(&l);
