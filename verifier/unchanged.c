@@ -1,91 +1,16 @@
 /* SPDX-License-Identifier: MIT */
 #include "verifier/unchanged.h"
 
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/block_hash.h"
-
-/* Larger trees are not kept in memory: 256 MiB are over 32 GiB of data. */
-#define TREE_MAX ((uint64_t)256 << 20)
+#include "core/workers.h"
 
 void unchanged_free(struct unchanged *u)
 {
-	free(u->trees[0].blocks);
-	free(u->trees[1].blocks);
+	hash_tree_close(&u->trees[0]);
+	hash_tree_close(&u->trees[1]);
 	*u = (struct unchanged){0};
-}
-
-/* ---- trees ------------------------------------------------------------------------- */
-
-static int tree_is_wrong(const struct unchanged_tree *t, uint64_t block)
-{
-	uint64_t at = t->side->tree_offset + block * t->side->params.hash_block_size;
-	return error_set(STATUS_CONTENT, EBADMSG,
-		"%s: offset %ju: tree block is not what its hash says",
-		t->side->file->name, (uintmax_t)at);
-}
-
-/* Every block against its digest in the level above, from the root down. */
-static int check_tree(const struct unchanged_tree *t, const struct block_hash *h)
-{
-	const struct merkle_layout *l = &t->layout;
-	size_t size = t->side->params.hash_block_size;
-	uint8_t digest[HASH_MAX_SIZE];
-	for (unsigned level = l->n_levels; level-- > 0;) {
-		const struct merkle_level *here = &l->levels[level];
-		for (uint64_t i = 0; i < here->n_blocks; i++) {
-			uint64_t block = here->first + i;
-			const uint8_t *wanted = t->side->root;
-			if (level + 1 < l->n_levels)
-				wanted = t->blocks + l->levels[level + 1].first * size +
-					 (i >> l->log2_fanout) * size +
-					 (i & ((UINT64_C(1) << l->log2_fanout) - 1)) *
-						 l->stride;
-			int r = block_hash_run(
-				h, t->blocks + block * size, 1, digest, l->digest_size);
-			if (r < 0)
-				return r;
-			if (memcmp(digest, wanted, l->digest_size))
-				return tree_is_wrong(t, block);
-		}
-	}
-	return 0;
-}
-
-static int load_tree(
-	struct unchanged_tree *t, const struct unchanged_side *side, bool claims)
-{
-	struct merkle_params p = verity_merkle(&side->params);
-	struct span salt = span_of(p.salt, p.salt_size), none = {0};
-	AUTO_BLOCK_HASH h = {0};
-	t->side = side;
-	int r = merkle_layout(&p, &t->layout);
-	if (r < 0)
-		return r;
-	if (t->layout.tree_size > TREE_MAX || t->layout.n_levels == 0)
-		return 1;
-	t->blocks = malloc((size_t)t->layout.tree_size);
-	if (!t->blocks)
-		return error_memory();
-	r = file_read(
-		side->file, t->blocks, (size_t)t->layout.tree_size, side->tree_offset);
-	if (r < 0 || claims)
-		return r;
-	bool first = side->params.version == 1;
-	r = block_hash_init(
-		&h, p.alg, p.tree_block_size, first ? salt : none, first ? none : salt);
-	return r < 0 ? r : check_tree(t, &h);
-}
-
-static const uint8_t *leaf(const struct unchanged_tree *t, uint64_t block)
-{
-	const struct merkle_layout *l = &t->layout;
-	uint64_t index = block >> l->log2_fanout;
-	return t->blocks +
-	       (l->levels[0].first + index) * t->side->params.hash_block_size +
-	       (block & ((UINT64_C(1) << l->log2_fanout) - 1)) * l->stride;
 }
 
 static bool same_parameters(const struct verity_params *a, const struct verity_params *b)
@@ -96,13 +21,26 @@ static bool same_parameters(const struct verity_params *a, const struct verity_p
 	       !memcmp(a->salt, b->salt, a->salt_size);
 }
 
+static int check_tree(void *context, unsigned worker, uint64_t number)
+{
+	struct hash_tree *trees = context;
+	(void)worker;
+	return hash_tree_check(&trees[number]);
+}
+
 int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
 	const struct unchanged_side *b, bool claims)
 {
 	if (!same_parameters(&a->params, &b->params))
 		return 1;
-	int r = load_tree(&u->trees[0], a, claims);
-	return r ? r : load_tree(&u->trees[1], b, claims);
+	u->sides[0] = a;
+	u->sides[1] = b;
+	int r = 0;
+	for (unsigned k = 0; r == 0 && k < 2; k++)
+		r = hash_tree_open(&u->trees[k], u->sides[k]->file,
+			u->sides[k]->tree_offset, &u->sides[k]->params, u->sides[k]->root,
+			claims);
+	return r ? r : workers_run(0, 2, check_tree, u->trees);
 }
 
 /* ---- bytes on both sides ----------------------------------------------------------- */
@@ -114,7 +52,7 @@ static enum sameness compare_bytes(
 	uint8_t *data[2] = {malloc(size), malloc(size)};
 	int r = data[0] && data[1] ? 0 : -1;
 	for (unsigned k = 0; r == 0 && k < 2; k++) {
-		const struct unchanged_side *s = u->trees[k].side;
+		const struct unchanged_side *s = u->sides[k];
 		r = file_read(s->file, data[k], size, s->data_offset + place[k]);
 	}
 	enum sameness result = r < 0                            ? SAMENESS_UNKNOWN
@@ -125,18 +63,16 @@ static enum sameness compare_bytes(
 	return result;
 }
 
-/* SIZE bytes at PLACE of each side that are inside of a block each. */
-static enum sameness compare_block(
-	const struct unchanged *u, const uint64_t place[2], size_t size)
+/* SIZE bytes at PLACE of each side, a part of one block each. */
+static enum sameness compare_part(
+	struct unchanged *u, const uint64_t place[2], size_t size)
 {
-	const struct unchanged_tree *t = u->trees;
-	uint64_t block_size = t[0].side->params.data_block_size;
-	if (place[0] % block_size != place[1] % block_size)
-		return compare_bytes(u, place, size);
-	if (!memcmp(leaf(&t[0], place[0] / block_size),
-		    leaf(&t[1], place[1] / block_size), t[0].layout.digest_size))
+	uint64_t block = u->sides[0]->params.data_block_size;
+	if (place[0] % block == place[1] % block &&
+		hash_tree_compare(&u->trees[0], place[0] / block, &u->trees[1],
+			place[1] / block, 1) == SAMENESS_SAME)
 		return SAMENESS_SAME;
-	return size == block_size ? SAMENESS_DIFFERENT : compare_bytes(u, place, size);
+	return compare_bytes(u, place, size);
 }
 
 static bool is_inside(const struct unchanged_side *s, uint64_t place, uint64_t size)
@@ -146,26 +82,28 @@ static bool is_inside(const struct unchanged_side *s, uint64_t place, uint64_t s
 
 /* Any bytes: whole blocks by their leaves, what is at the ends is read. */
 static enum sameness compare_range(
-	const struct unchanged *u, uint64_t a, uint64_t b, uint64_t size)
+	struct unchanged *u, uint64_t a, uint64_t b, uint64_t size)
 {
-	uint64_t block_size = u->trees[0].side->params.data_block_size;
-	uint64_t place[2] = {a, b};
-	if (!is_inside(u->trees[0].side, a, size) ||
-		!is_inside(u->trees[1].side, b, size) ||
-		(a % block_size != b % block_size && size >= block_size))
+	uint64_t block = u->sides[0]->params.data_block_size;
+	bool aligned = a % block == b % block;
+	enum sameness s = SAMENESS_SAME;
+	if (!is_inside(u->sides[0], a, size) || !is_inside(u->sides[1], b, size) ||
+		(!aligned && size >= block))
 		return SAMENESS_UNKNOWN;
-	while (size) {
-		uint64_t step = block_size - place[0] % block_size;
-		if (step > size || place[0] % block_size != place[1] % block_size)
+	while (size && s == SAMENESS_SAME) {
+		uint64_t step = block - a % block;
+		if (step > size || !aligned)
 			step = size;
-		enum sameness s = compare_block(u, place, (size_t)step);
-		if (s != SAMENESS_SAME)
-			return s;
-		place[0] += step;
-		place[1] += step;
+		if (step == block)
+			step = size - size % block;
+		s = step < block ? compare_part(u, (uint64_t[]){a, b}, (size_t)step)
+				 : hash_tree_compare(&u->trees[0], a / block,
+					   &u->trees[1], b / block, step / block);
+		a += step;
+		b += step;
 		size -= step;
 	}
-	return SAMENESS_SAME;
+	return s;
 }
 
 /* ---- two files --------------------------------------------------------------------- */
@@ -195,7 +133,7 @@ static int keep(void *context, const struct files_piece *piece)
 }
 
 /* Those of plain bytes may be cut anywhere: DONE bytes of each were compared before. */
-static enum sameness compare_plain(const struct unchanged *u,
+static enum sameness compare_plain(struct unchanged *u,
 	const struct files_piece *const p[2], const uint64_t done[2], uint64_t size)
 {
 	bool holes[2] = {p[0]->place == FILES_HOLE, p[1]->place == FILES_HOLE};
@@ -206,7 +144,7 @@ static enum sameness compare_plain(const struct unchanged *u,
 
 /* The same stored bytes make the same bytes; others may, too. */
 static enum sameness compare_coded(
-	const struct unchanged *u, const struct files_piece *const p[2])
+	struct unchanged *u, const struct files_piece *const p[2])
 {
 	if (p[0]->length != p[1]->length || p[0]->stored != p[1]->stored ||
 		p[0]->how != p[1]->how || p[0]->plain != p[1]->plain ||
@@ -224,8 +162,8 @@ static bool can_be_cut(const struct files_piece *p)
 
 /* Ends with the first piece that is not the same, unless a later one is sure to differ.
  */
-static enum sameness compare_pieces(const struct unchanged *u,
-	const struct files_piece *const lists[2], const size_t n[2])
+static enum sameness compare_pieces(
+	struct unchanged *u, const struct files_piece *const lists[2], const size_t n[2])
 {
 	enum sameness all = SAMENESS_SAME;
 	uint64_t done[2] = {0};

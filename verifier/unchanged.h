@@ -2,8 +2,7 @@
 #ifndef CAIRN_VERIFIER_UNCHANGED_H
 #define CAIRN_VERIFIER_UNCHANGED_H
 
-#include "core/verity.h"
-#include "verifier/compare.h"
+#include "verifier/hash_tree.h"
 
 /*
  * What two file systems have in common, by their hash trees alone: where the leaves are
@@ -17,25 +16,20 @@ struct unchanged_side {
 	uint8_t root[HASH_MAX_SIZE]; /* what the tree is held to */
 };
 
-struct unchanged_tree {
-	const struct unchanged_side *side;
-	struct merkle_layout layout;
-	uint8_t *blocks; /* owned: all of the tree */
-};
-
 struct unchanged {
-	struct unchanged_tree trees[2]; /* of A and B */
-	size_t n_pieces;                /* of files, that were looked at */
+	const struct unchanged_side *sides[2]; /* A and B */
+	struct hash_tree trees[2];
+	size_t n_pieces; /* of files, that were looked at */
 };
 
 #define AUTO_UNCHANGED __attribute__((cleanup(unchanged_free))) struct unchanged
 void unchanged_free(struct unchanged *u);
 
 /*
- * Reads both trees and, unless their claims alone are to be compared, checks them as far
- * as they are trees against their roots. A and B must stay. Returns 0; 1 if the trees
- * cannot be compared: other parameters or salts, or too large. STATUS_CONTENT if a tree
- * is not what its root says.
+ * Unless their claims alone are to be compared, checks both trees, as far as they are
+ * trees, against their roots; on two threads. A and B must stay. Returns 0; 1 if the
+ * trees cannot be compared: other parameters or salts, or too large. STATUS_CONTENT if a
+ * tree is not what its root says.
  */
 int unchanged_find(struct unchanged *u, const struct unchanged_side *a,
 	const struct unchanged_side *b, bool claims);
