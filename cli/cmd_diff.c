@@ -10,6 +10,7 @@
 #include "cli/verb.h"
 #include "core/confine.h"
 #include "core/progress.h"
+#include "core/workers.h"
 #include "verifier/locate.h"
 
 struct options {
@@ -179,25 +180,32 @@ static int compare_sides(
 	return r;
 }
 
+static int load_side(void *context, unsigned worker, uint64_t number)
+{
+	struct diff_side *sides = context;
+	(void)worker;
+	return diff_side_load(&sides[number]);
+}
+
+/* Images are read side by side; of blobs each shows how far it is. */
 static int diff(const struct options *o, char **argv)
 {
-	struct diff_side a = {.tree = TREE_EMPTY, .file = FILE_CLOSED}, b = a;
-	int r = diff_side_open(&a, argv[0], o->claims);
+	struct diff_side sides[2] = {{.tree = TREE_EMPTY, .file = FILE_CLOSED},
+		{.tree = TREE_EMPTY, .file = FILE_CLOSED}};
+	int r = diff_side_open(&sides[0], argv[0], o->claims);
 	if (r == 0)
-		r = diff_side_open(&b, argv[1], o->claims);
-	if (r == 0 && a.is_blobs != b.is_blobs)
+		r = diff_side_open(&sides[1], argv[1], o->claims);
+	if (r == 0 && sides[0].is_blobs != sides[1].is_blobs)
 		r = error_usage("diff: %s: blobs can be compared with blobs only",
-			a.is_blobs ? argv[0] : argv[1]);
+			argv[sides[0].is_blobs ? 0 : 1]);
 	if (r == 0)
 		r = confine();
 	if (r == 0)
-		r = diff_side_load(&a);
+		r = workers_run(sides[0].is_blobs ? 1 : 0, 2, load_side, sides);
 	if (r == 0)
-		r = diff_side_load(&b);
-	if (r == 0)
-		r = compare_sides(o, &a, &b);
-	diff_side_close(&a);
-	diff_side_close(&b);
+		r = compare_sides(o, &sides[0], &sides[1]);
+	diff_side_close(&sides[0]);
+	diff_side_close(&sides[1]);
 	return r;
 }
 
