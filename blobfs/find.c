@@ -31,6 +31,25 @@ static uint64_t guess(const struct range *r, uint64_t key)
 	return r->low + (uint64_t)(part / (r->high_key - r->low_key));
 }
 
+/* As blobfs_read_page, from what is kept in PAGES or to it, if there are any. */
+static int read_page(struct blobfs *fs, struct blobfs_pages *pages,
+	const struct blobfs_run *run, uint64_t page, uint32_t *count)
+{
+	uint64_t offset = run->offset + page * BLOBFS_BLOCK;
+	size_t slot = (size_t)(offset / BLOBFS_BLOCK % BLOBFS_KEPT_PAGES);
+	if (pages && pages->labels[slot] == offset + 1) {
+		memcpy(fs->block, pages->blocks[slot], BLOBFS_BLOCK);
+		*count = get_le32(((const struct blobfs_page *)fs->block)->count);
+		return 0;
+	}
+	int r = blobfs_read_page(fs, run, page, count);
+	if (r == 0 && pages) {
+		memcpy(pages->blocks[slot], fs->block, BLOBFS_BLOCK);
+		pages->labels[slot] = offset + 1;
+	}
+	return r;
+}
+
 /* The number of entries among COUNT of the page in FS->block that sort before DIGEST. */
 static uint32_t search_page(const struct blobfs *fs, uint32_t count,
 	const uint8_t *digest, struct blobfs_entry *entry)
@@ -48,12 +67,12 @@ static uint32_t search_page(const struct blobfs *fs, uint32_t count,
 }
 
 /* Looks into PAGE: finds the entry, or makes the range smaller, perhaps empty. */
-static int look_into(struct blobfs *fs, const struct blobfs_run *run, uint64_t page,
-	const uint8_t *digest, struct range *range, struct blobfs_entry *entry,
-	uint32_t *at)
+static int look_into(struct blobfs *fs, struct blobfs_pages *pages,
+	const struct blobfs_run *run, uint64_t page, const uint8_t *digest,
+	struct range *range, struct blobfs_entry *entry, uint32_t *at)
 {
 	uint32_t count;
-	int r = blobfs_read_page(fs, run, page, &count);
+	int r = read_page(fs, pages, run, page, &count);
 	if (r)
 		return r;
 	*at = search_page(fs, count, digest, entry);
@@ -70,8 +89,9 @@ static int look_into(struct blobfs *fs, const struct blobfs_run *run, uint64_t p
 	return BLOBFS_MISSING;
 }
 
-static int find_in_run(struct blobfs *fs, const struct blobfs_run *run,
-	const uint8_t *digest, struct blobfs_entry *entry, struct blobfs_place *place)
+static int find_in_run(struct blobfs *fs, struct blobfs_pages *pages,
+	const struct blobfs_run *run, const uint8_t *digest, struct blobfs_entry *entry,
+	struct blobfs_place *place)
 {
 	struct range range = {0, run->pages, 0, UINT64_MAX};
 	uint64_t key = key_of(digest);
@@ -79,18 +99,20 @@ static int find_in_run(struct blobfs *fs, const struct blobfs_run *run,
 		place->page = n < GUESSES ? guess(&range, key)
 					  : range.low + (range.high - range.low) / 2;
 		int r = look_into(
-			fs, run, place->page, digest, &range, entry, &place->at);
+			fs, pages, run, place->page, digest, &range, entry, &place->at);
 		if (r != BLOBFS_MISSING)
 			return r;
 	}
 	return BLOBFS_MISSING;
 }
 
-int blobfs_find_place(struct blobfs *fs, const uint8_t digest[BLOBFS_DIGEST_SIZE],
-	struct blobfs_entry *entry, struct blobfs_place *place)
+int blobfs_find_place(struct blobfs *fs, struct blobfs_pages *pages,
+	const uint8_t digest[BLOBFS_DIGEST_SIZE], struct blobfs_entry *entry,
+	struct blobfs_place *place)
 {
 	for (place->run = 0; place->run < fs->n_runs; place->run++) {
-		int r = find_in_run(fs, &fs->runs[place->run], digest, entry, place);
+		int r = find_in_run(
+			fs, pages, &fs->runs[place->run], digest, entry, place);
 		if (r == 0 && entry->size == BLOBFS_TOMBSTONE)
 			return BLOBFS_MISSING;
 		if (r != BLOBFS_MISSING)

@@ -12,11 +12,25 @@ struct blobfs_place {
 };
 
 /*
+ * Pages of the index that were read and whose seal is right, each in the one slot that
+ * its offset gives it. They are those of one state: with the next one, begin with zeros
+ * again.
+ */
+#define BLOBFS_KEPT_PAGES 256
+
+struct blobfs_pages {
+	uint64_t labels[BLOBFS_KEPT_PAGES]; /* the page's offset + 1; 0: none yet */
+	uint8_t blocks[BLOBFS_KEPT_PAGES][BLOBFS_BLOCK];
+};
+
+/*
  * As blobfs_find, for who looks many digests up: they are spread evenly, so their place
  * can be guessed, and two pages are read where bisection reads ten. Tells the place, too.
+ * PAGES may be NULL.
  */
-int blobfs_find_place(struct blobfs *fs, const uint8_t digest[BLOBFS_DIGEST_SIZE],
-	struct blobfs_entry *entry, struct blobfs_place *place);
+int blobfs_find_place(struct blobfs *fs, struct blobfs_pages *pages,
+	const uint8_t digest[BLOBFS_DIGEST_SIZE], struct blobfs_entry *entry,
+	struct blobfs_place *place);
 
 /* The entry at PLACE; an enum blobfs_error, BLOBFS_MISSING if there is none. */
 int blobfs_entry_at(

@@ -13,6 +13,7 @@ struct blobfs_import {
 	struct blobfs_store *store;
 	unsigned jobs;                          /* 0: one per processor */
 	const struct blobfs_add_result *result; /* or NULL */
+	struct blobfs_found *found;             /* not yet opened */
 	struct file *files;                     /* opened, not yet added */
 	size_t n_files;
 };

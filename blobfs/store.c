@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "blobfs/reader_parts.h"
+
 static int open_state(struct blobfs_store *s)
 {
 	struct blobfs_platform platform = blobfs_device_platform(s->device);
@@ -25,6 +27,10 @@ void blobfs_store_close(struct blobfs_store *s)
 	blobfs_pending_free(&s->pending);
 	blobfs_writer_stop(&s->writer);
 	blobfs_space_free(&s->space);
+	free(s->pages);
+	s->pages = NULL;
+	free(s->batch);
+	s->batch = NULL;
 	s->changing = false;
 }
 
@@ -109,22 +115,61 @@ static int is_whole(struct blobfs_store *s, const struct blobfs_blob *blob)
 	return r == 0;
 }
 
-int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE])
+enum { LOOK = 2 };
+
+/* What is known of a blob without looking at the device: 1, 0, or LOOK. */
+static int is_pending(const struct blobfs_store *s, const uint8_t *digest)
 {
 	const struct blobfs_entry *e = blobfs_pending_find(&s->pending, digest);
 	if (e)
 		return e->size != BLOBFS_TOMBSTONE;
-	if (s->fresh || s->rewrite)
-		return 0;
+	return s->fresh || s->rewrite ? 0 : LOOK;
+}
+
+/* An enum blobfs_error. */
+static int find_committed(
+	struct blobfs_store *s, const uint8_t *digest, struct blobfs_entry *entry)
+{
 	struct blobfs_place place;
+	/* Without memory for them, pages are read again and again. */
+	if (!s->pages)
+		s->pages = calloc(1, sizeof *s->pages);
+	return blobfs_find_place(&s->fs, s->pages, digest, entry, &place);
+}
+
+int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE])
+{
 	struct blobfs_entry entry;
 	struct blobfs_blob blob;
-	int r = blobfs_find_place(&s->fs, digest, &entry, &place);
+	int known = is_pending(s, digest);
+	if (known != LOOK)
+		return known;
+	int r = find_committed(s, digest, &entry);
 	if (r == 0)
 		r = blobfs_open_entry(&s->fs, &entry, &blob);
 	if (r == BLOBFS_IO)
 		return blobfs_failed(&s->fs, s->device->name, r);
 	return r == 0 && s->verify_all ? is_whole(s, &blob) : r == 0;
+}
+
+int blobfs_store_has_same(struct blobfs_store *s,
+	const uint8_t digest[BLOBFS_DIGEST_SIZE], uint64_t size, struct span top)
+{
+	struct blobfs_blob blob;
+	int known = is_pending(s, digest);
+	if (known != LOOK)
+		return known;
+	if (s->verify_all)
+		return blobfs_store_has(s, digest);
+	int r = find_committed(s, digest, &blob.entry);
+	if (r == 0)
+		r = blob.entry.size == size ? blobfs_place(&s->fs, &blob)
+					    : BLOBFS_DAMAGED;
+	if (r == 0 && size > 0)
+		r = blobfs_read_blocks(&s->fs, &blob, blob.levels, 0, s->fs.block, 1);
+	if (r == BLOBFS_IO)
+		return blobfs_failed(&s->fs, s->device->name, r);
+	return r == 0 && memcmp(s->fs.block, top.data, top.size) == 0;
 }
 
 int blobfs_store_remove(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE])

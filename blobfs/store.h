@@ -2,9 +2,12 @@
 #ifndef CAIRN_BLOBFS_STORE_H
 #define CAIRN_BLOBFS_STORE_H
 
+#include "blobfs/find.h"
 #include "blobfs/pending.h"
 #include "blobfs/walk.h"
 #include "blobfs/writer.h"
+
+struct blobfs_batch;
 
 /*
  * An image that is read and changed. Changes gather until blobfs_store_commit makes all
@@ -15,7 +18,8 @@ struct blobfs_store {
 	struct blobfs_device *device; /* the caller's */
 	struct blobfs fs;             /* the state that was last committed */
 	struct blobfs_slot slots[4];
-	bool fresh; /* from blobfs_store_format, never committed */
+	struct blobfs_pages *pages; /* of the index; NULL until something is looked up */
+	bool fresh;                 /* from blobfs_store_format, never committed */
 	bool changing;
 	bool refs_changed;
 	bool merge_all;  /* the next commit leaves one run, also if nothing changed */
@@ -26,6 +30,7 @@ struct blobfs_store {
 	struct blobfs_space space;
 	struct blobfs_writer writer;
 	struct blobfs_pending pending;
+	struct blobfs_batch *batch; /* memory of blobfs_add_files */
 };
 
 /* Opens an image for reading; blobfs_store_begin makes it ready for changes. */
@@ -56,6 +61,14 @@ void blobfs_store_close(struct blobfs_store *s);
  * as is looked: with `verify_all`, adding a blob again heals it wherever it is damaged.
  */
 int blobfs_store_has(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE]);
+
+/*
+ * The same for who has the blob and made its tree: TOP is the tree's top block without
+ * the zeros at its end, or all of a blob of at most one block. What is stored is compared
+ * with that, which shows as much as hashing it and is quicker.
+ */
+int blobfs_store_has_same(struct blobfs_store *s,
+	const uint8_t digest[BLOBFS_DIGEST_SIZE], uint64_t size, struct span top);
 
 /* Takes a blob out of the index. Its space comes back with gc. -ENOENT: not there. */
 int blobfs_store_remove(struct blobfs_store *s, const uint8_t digest[BLOBFS_DIGEST_SIZE]);

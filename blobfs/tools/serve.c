@@ -111,7 +111,7 @@ static void look_up(fuse_req_t req, const uint8_t *digest)
 		fuse_reply_err(req, ENOMEM);
 		return;
 	}
-	int r = blobfs_find_place(&reader->fs, digest, &entry, &place);
+	int r = blobfs_find_place(&reader->fs, NULL, digest, &entry, &place);
 	if (r == BLOBFS_MISSING) {
 		fuse_reply_err(req, ENOENT);
 		return;

@@ -280,7 +280,7 @@ static int open_blob(struct serve *s, const struct erofs_inode *inode,
 	struct blobfs_entry entry;
 	if (!reader)
 		return -ENOMEM;
-	int r = blobfs_find_place(&reader->fs, digest, &entry, &place);
+	int r = blobfs_find_place(&reader->fs, NULL, digest, &entry, &place);
 	if (r == 0)
 		r = blobfs_open_entry(&reader->fs, &entry, blob);
 	if (r) {
