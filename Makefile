@@ -44,8 +44,9 @@ UNIT    := $(patsubst tests/unit/%.c,$(BUILD)/tests/unit/%,$(wildcard tests/unit
 HELPERS := $(patsubst tests/helpers/%.c,$(BUILD)/tests/helpers/%,$(wildcard tests/helpers/*.c))
 FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 
-.PHONY: all units base demo check check-long check-run bench bench-vm evidence fuzz fuzz-run install install-system uninstall \
-	clean format help prove
+.PHONY: all units asan-units base demo check check-long check-programs check-run bench bench-vm \
+	evidence fuzz fuzz-programs afl-fuzzers clang-fuzzers fuzz-run install install-system \
+	uninstall clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -163,14 +164,25 @@ demo: ## build, verify and boot a signed Debian image, and damage a copy
 	$(Q)tests/demo
 
 # ---- tests -------------------------------------------------------------------------
-check: setup-build setup-run setup-check setup-tools base ## run all tests, set-up included
-	$(Q)$(MAKE) --no-print-directory fuzz
+# As many jobs as there are processors, unless make was told how many.
+PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
+
+# Everything is compiled while setup-tools and base, the two more jobs, wait for downloads.
+check: ## run all tests, set-up included
+	$(Q)tests/packages/install build run check demo fuzz
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL:%=-j$(shell expr $$(nproc) + 2)) \
+		setup-tools base check-programs fuzz-programs
+	$(Q)$(MAKE) --no-print-directory fuzz-run
 	$(Q)$(MAKE) --no-print-directory check-run
 
-# The unit tests run twice: as they are, and under ASan and UBSan.
-check-run: all units $(HELPERS) $(GUESTS)
-	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined units
+check-run: check-programs
 	$(Q)tests/run $(UNIT) $(UNIT:$(BUILD)/%=$(BUILD)/asan/%) $(wildcard tests/cli/test_*.sh tests/vm/test_*.sh)
+
+# The unit tests run twice: as they are, and under ASan and UBSan.
+check-programs: all units asan-units $(HELPERS) $(GUESTS)
+
+asan-units:
+	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/asan SANITIZE=address,undefined units
 
 units: $(UNIT)
 
@@ -203,16 +215,25 @@ $(BUILD)/tests/bench/%: tests/bench/%.c $(BUILD)/.config
 
 # AFL++ runs those of blobfs too, for AFL_SECONDS=8.
 AFL_FUZZERS := $(addprefix $(BUILD)/afl/tests/fuzz/,fuzz_blobfs fuzz_blobfs_check)
+CLANG_FUZZERS := $(FUZZERS:$(BUILD)/%=$(BUILD)/fuzz/%)
 
-fuzz: setup-build setup-fuzz $(BUILD)/tests/helpers/bad-blobfs ## run each fuzzer for FUZZ_SECONDS=30
+fuzz: setup-build setup-fuzz ## run each fuzzer for FUZZ_SECONDS=30
+	$(Q)$(MAKE) --no-print-directory $(PARALLEL) fuzz-programs
+	$(Q)$(MAKE) --no-print-directory fuzz-run
+
+fuzz-programs: afl-fuzzers clang-fuzzers $(BUILD)/tests/helpers/bad-blobfs
+
+afl-fuzzers:
 	$(Q)AFL_QUIET=1 $(MAKE) --no-print-directory BUILD=$(BUILD)/afl CC=afl-clang-fast \
 		WERROR= LAYERS='core blobfs' SANITIZE=address CFLAGS='-O1 -g' $(AFL_FUZZERS)
+
+clang-fuzzers:
 	$(Q)$(MAKE) --no-print-directory BUILD=$(BUILD)/fuzz CC=clang-14 WERROR= \
 		SANITIZE=address,undefined CFLAGS='-O1 -g -fsanitize=fuzzer-no-link' \
-		AFL_FUZZERS='$(AFL_FUZZERS)' fuzz-run
+		$(CLANG_FUZZERS)
 
-fuzz-run: $(FUZZERS)
-	$(Q)tests/fuzz/run $(FUZZERS) $(AFL_FUZZERS)
+fuzz-run: fuzz-programs
+	$(Q)tests/fuzz/run $(CLANG_FUZZERS) $(AFL_FUZZERS)
 
 $(BUILD)/tests/fuzz/%: tests/fuzz/%.c $(LIB)
 	$(Q)mkdir -p $(@D)
