@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "builder/filesystem_make.h"
 #include "builder/tar_stream.h"
+#include "core/interrupt.h"
 #include "core/process.h"
 #include "core/progress.h"
 
@@ -21,6 +25,58 @@ static uint64_t content_size(const struct filesystem_job *job)
 		for (size_t j = 0; j < job->tree->entries[i].n_extents; j++)
 			size += job->tree->entries[i].extents[j].size;
 	return size;
+}
+
+static uint64_t bytes_free(const struct file *file)
+{
+	struct statvfs s;
+	return fstatvfs(file->fd, &s) < 0 ? UINT64_MAX
+					  : (uint64_t)s.f_bavail * s.f_frsize;
+}
+
+/* Seconds that a program may do nothing on a disk with less than this left. */
+#define IDLE_LIMIT  5
+#define NEARLY_FULL (1 << 20)
+
+/*
+ * One thread of mkfs.erofs 1.8 that cannot write lets the others wait for it for ever: it
+ * is ended when it has used no processor time for a while, and the disk is full.
+ */
+static int wait_for(const struct filesystem_job *job, struct child *child)
+{
+	struct pollfd ended = {.fd = child->pidfd, .events = POLLIN};
+	struct timespec used = {0}, before = {0};
+	clockid_t clock;
+	int idle = 0, r = clock_getcpuclockid(child->pid, &clock);
+	while (r == 0 && idle < IDLE_LIMIT && poll(&ended, 1, 1000) <= 0) {
+		if ((r = interrupt_check()) < 0)
+			break;
+		clock_gettime(clock, &used);
+		bool same =
+			used.tv_sec == before.tv_sec && used.tv_nsec == before.tv_nsec;
+		idle = same && bytes_free(job->out) < NEARLY_FULL ? idle + 1 : 0;
+		before = used;
+	}
+	if (idle == IDLE_LIMIT)
+		r = error_set(STATUS_FAILED, ENOSPC, "%s: stopped doing anything: %s",
+			child->program, strerror(ENOSPC));
+	if (r < 0)
+		process_kill(child);
+	return r < 0 ? r : process_finish(child, -1);
+}
+
+/*
+ * Programs that could not write do not always say so. What they need at most are the
+ * contents twice: mkfs.erofs keeps them aside while it reads.
+ */
+static int tell_of_space(const struct filesystem_job *job, int r)
+{
+	uint64_t left = bytes_free(job->out), needed = 2 * content_size(job);
+	if (r != -EIO || left >= needed)
+		return r;
+	return error_context(r,
+		"%ju bytes are left on the disk, and up to %ju are needed",
+		(uintmax_t)left, (uintmax_t)needed);
 }
 
 /*
@@ -41,11 +97,11 @@ static int feed(const struct filesystem_job *job, struct child *child, int fd)
 		process_kill(child);
 		return r;
 	}
-	int ended = process_finish(child, -1);
+	int ended = wait_for(job, child);
 	if (ended == 0 && r == -EPIPE)
 		return error_set(STATUS_FAILED, EIO, "%s: did not take the whole tree",
 			child->program ? child->program : "the program");
-	return ended;
+	return tell_of_space(job, ended);
 }
 
 int filesystem_feed(const struct filesystem_job *job, const char *const *argv,

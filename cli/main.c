@@ -16,7 +16,10 @@ static int run(int argc, char **argv)
 	const struct verb *v = verb_find(verb_name(argc, argv));
 	if (!v)
 		return error_usage("no verb %s; see cairn help", argv[1]);
-	return argc < 2 ? v->run(1, argv) : v->run(argc - 1, argv + 1);
+	if (argc > 1)
+		return v->run(argc - 1, argv + 1);
+	v->run(1, argv);
+	return error_usage("no verb is given");
 }
 
 int main(int argc, char **argv)

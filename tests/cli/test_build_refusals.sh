@@ -170,13 +170,34 @@ test_no_room_and_no_permission() {
 		if [ $size = 300m ]; then
 			expect 0 "$cairn" build tree -o disk/os.raw
 		else
-			refused 1 'No space left|failed with status' "$cairn" build tree -o disk/os.raw
+			refused 1 'No space left|bytes are left on the disk' "$cairn" build tree -o disk/os.raw
 			directory=disk only
 		fi
 		umount disk
 	done
 	mount -t tmpfs -o ro none disk
 	refused 1 'Read-only file system' "$cairn" build tree -o disk/os.raw
+	umount disk
+}
+
+# mkfs.erofs 1.8 does that now and then.
+test_a_program_that_hangs_on_a_full_disk() {
+	make_tree tree
+	mkdir disk tools
+	cat >tools/mkfs.erofs <<-'END'
+		#!/bin/sh
+		[ "$1" != --version ] || { echo 'mkfs.erofs 1.8.6'; exit; }
+		cat >/dev/null
+		for last; do :; done
+		cat /dev/zero >"$last" 2>/dev/null
+		exec sleep 1000
+	END
+	chmod +x tools/mkfs.erofs
+	trap 'umount disk 2>/dev/null || true' EXIT
+	mount -t tmpfs -o size=1m none disk
+	CAIRN_TOOLS=$PWD/tools:${CAIRN_TOOLS:-} \
+		refused 1 'mkfs.erofs: stopped.*No space left' "$cairn" build tree -o disk/os.raw
+	directory=disk only
 	umount disk
 }
 

@@ -18,6 +18,7 @@ test_help_of_every_verb() {
 
 test_unknown_verb() {
 	refused 2 'no verb frobnicate' "$cairn" frobnicate
+	refused 2 'no verb is given' "$cairn"
 }
 
 # What has results: each line is a command that is good, at any time.
