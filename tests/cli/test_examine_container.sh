@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: MIT
 # `cairn examine` of images in several files, and in EWF containers made by other tools.
-. "$(dirname "$0")/../lib.sh"
-PATH=$PATH:/usr/sbin:/sbin
-
-[ "$(id -u)" = 0 ] || {
-	echo "ok - examine containers # SKIP needs root"
-	exit 0
-}
+. "$(dirname "$0")/examine_image.sh"
 
 # image: image.raw, an ext4 of 8 MiB with /etc/file and /etc/big, which does not compress
 image() {
@@ -22,28 +16,6 @@ image() {
 acquire() {
 	ewfacquire -u -q -t image -f encase6 -c deflate:fast -S 1MiB -C 2026/42 -E 'disk "3"' \
 		-e 'A. B.' -N "$(printf 'a note\033')" -D description -d sha1 "$@" image.raw >acquired 2>&1
-}
-
-# What only the examination of files may not change.
-state() {
-	local file
-	sync "$@" # where they lie, and in how many blocks, is settled then
-	for file; do
-		openssl dgst -sha256 -r "$file"
-		stat -c '%n %i %s %b %f %u %g %h %x %y %z' "$file"
-	done
-}
-
-# A line of Python about the report: `d`, its faults and passed checks by name.
-report() {
-	python3 - "${2:-report/report.json}" <<-P
-		import json, sys
-		d = json.load(open(sys.argv[1]))
-		faults = {c["check"] for c in d["checks"] if c["status"]}
-		good = {c["check"] for c in d["checks"] if not c["status"]}
-		image, segments = d["files"][0], d["files"][1:]
-		assert $1, (sorted(faults), d)
-	P
 }
 
 # as_raw [OPTION...] FILE: FILE shows the files, and has the digest, of image.raw.

@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: MIT
 # `cairn examine` of images that have hash trees of dm-verity: what is damaged, by name.
-. "$(dirname "$0")/../lib.sh"
-PATH=$PATH:/usr/sbin:/sbin
-
-[ "$(id -u)" = 0 ] || {
-	echo "ok - examine's damage # SKIP needs root"
-	exit 0
-}
+. "$(dirname "$0")/examine_image.sh"
 
 fixture=$(mktemp -d "${TMPDIR:-/tmp}/cairn-damage.XXXXXX")
 trap 'rm -rf "$fixture"' EXIT
@@ -26,13 +20,6 @@ poke() {
 	old=$(od -An -tu1 -j "$1" -N 1 image.raw)
 	printf "\\x$(printf %02x $((old ^ 255)))" |
 		dd of=image.raw bs=1 seek="$1" conv=notrunc status=none
-}
-
-# A line of Python about the report, `d`; `tree` is what the hash tree says.
-report() {
-	python3 -c "import json, sys; d = json.load(open('report/report.json'))
-tree = [c for c in d['checks'] if c['check'] == 'tree']
-assert $1, (d['checks'], d['uncovered'])"
 }
 
 # Nothing changed in any case: that would be status 6, and is told by itself.

@@ -1,12 +1,6 @@
 # SPDX-License-Identifier: MIT
 # The page that `cairn examine --html` writes, as a parser and as a browser have it.
-. "$(dirname "$0")/../lib.sh"
-PATH=$PATH:/usr/sbin:/sbin
-
-[ "$(id -u)" = 0 ] || {
-	echo "ok - examine's page # SKIP needs root"
-	exit 0
-}
+. "$(dirname "$0")/examine_image.sh"
 
 # disk: 64 MiB with five partitions, of which the second is an ext4; odd names; on the disk
 # already, so that nothing of it moves while it is looked at
