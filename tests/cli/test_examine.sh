@@ -239,6 +239,43 @@ test_backing_file_systems() {
 	done
 }
 
+# What a server answers for is said to be so, and what cannot be known there not claimed.
+test_network_file_systems() {
+	local nfs=0x6969 cifs=0xff534d42 type eagain=11 einval=22
+	gcc -shared -fPIC -D_GNU_SOURCE -o remote.so "$CAIRN_TOP/tests/preload/remote_file.c" -ldl
+	image
+	seems() {
+		local type=$1 lease=$2 status=$3
+		shift 3
+		expect "$status" env LD_PRELOAD="$PWD/remote.so" REMOTE_FILE=image.raw REMOTE_TYPE="$type" \
+			${lease:+REMOTE_LEASE=$lease} "$cairn" examine --json image.raw -- "$@"
+	}
+	expect 0 "$cairn" examine --json image.raw -- true
+	report '"lease" in good and "that server" not in texts' out
+	for type in $nfs $cifs; do
+		# Without a promise of the server there is no lease, whoever writes: that is no writer.
+		seems $type $eagain 0 true
+		report '"promised none" in texts and not {"lease"} & (good | faults)' out
+		report '{"attributes", "atime", "attached", "lease"} <= {c["check"] for c in d["uncovered"]}' out
+		report "d['files'][0]['backing'] == '$([ $type = $nfs ] && echo nfs || echo cifs)'" out
+		seems $type $einval 0 true
+		report '"(Invalid argument)" in texts' out
+		seems $type '' 0 true
+		report '"as far as is known here: the lease held" in texts' out
+	done
+	# Its own reading may set the access time there: nobody is blamed for it.
+	touch image.raw
+	seems $nfs $eagain 0 cat "$PWD/image.raw"
+	report '"the access time changed: its server set it" in texts and "somebody else" not in texts' out
+	# A writer here is found without a lease; elsewhere its refusal says that there is one.
+	seems 0xef53 $eagain 6 true
+	grep -q 'can be written to by a process that was not found; nothing was mounted' out
+	exec 3<>image.raw
+	seems $nfs $eagain 6 true
+	exec 3>&-
+	grep -Eq 'can be written to by process [0-9]+ .*nothing was mounted' out
+}
+
 test_sizes_that_are_not_whole_sectors() {
 	image
 	printf tail >>image.raw

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #include "core/path.h"
@@ -22,39 +23,63 @@ struct place evidence_place(const struct evidence *e)
 		.area = strcmp(f->role, "segment") == 0 ? path_base(f->path) : f->role};
 }
 
-static const char *type_name(uint64_t magic)
+/* What a file can lie on; of others nothing is known. */
+static const struct backing {
+	uint64_t magic;
+	const char *name;
+	bool remote; /* others can change it there, and its attributes are theirs */
+	/* A lease is refused as if there were a writer unless the server promised one. */
+	bool promised_leases;
+} backings[] = {{EXT4_SUPER_MAGIC, "ext4", false, false},
+	{XFS_SUPER_MAGIC, "xfs", false, false},
+	{BTRFS_SUPER_MAGIC, "btrfs", false, false}, {TMPFS_MAGIC, "tmpfs", false, false},
+	{OVERLAYFS_SUPER_MAGIC, "overlay", false, false},
+	{F2FS_SUPER_MAGIC, "f2fs", false, false},
+	{SQUASHFS_MAGIC, "squashfs", false, false},
+	{EROFS_SUPER_MAGIC_V1, "erofs", false, false},
+	{FUSE_SUPER_MAGIC, "fuse", true, false}, {V9FS_MAGIC, "9p", true, false},
+	{CEPH_SUPER_MAGIC, "ceph", true, false}, {AFS_FS_MAGIC, "afs", true, false},
+	{NFS_SUPER_MAGIC, "nfs", true, true}, {CIFS_SUPER_MAGIC, "cifs", true, true},
+	{SMB2_SUPER_MAGIC, "cifs", true, true}};
+
+static const struct backing *find_backing(const struct evidence *e)
 {
-	static const struct {
-		uint64_t magic;
-		const char *name;
-	} types[] = {{EXT4_SUPER_MAGIC, "ext4"}, {XFS_SUPER_MAGIC, "xfs"},
-		{BTRFS_SUPER_MAGIC, "btrfs"}, {TMPFS_MAGIC, "tmpfs"},
-		{NFS_SUPER_MAGIC, "nfs"}, {FUSE_SUPER_MAGIC, "fuse"},
-		{OVERLAYFS_SUPER_MAGIC, "overlay"}, {F2FS_SUPER_MAGIC, "f2fs"},
-		{SQUASHFS_MAGIC, "squashfs"}, {EROFS_SUPER_MAGIC_V1, "erofs"},
-		{CIFS_SUPER_MAGIC, "cifs"}, {SMB2_SUPER_MAGIC, "cifs"}};
-	for (size_t i = 0; i < sizeof types / sizeof types[0]; i++)
-		if (types[i].magic == magic)
-			return types[i].name;
-	return "";
+	static const struct backing unknown = {.name = ""};
+	struct statfs fs;
+	if (fstatfs(e->file.fd, &fs) < 0)
+		return &unknown;
+	/* Some are negative as the type that they have here. */
+	uint64_t magic = (uint64_t)fs.f_type & UINT32_MAX;
+	for (size_t i = 0; i < sizeof backings / sizeof backings[0]; i++)
+		if (backings[i].magic == magic)
+			return &backings[i];
+	return &unknown;
 }
 
+static struct timespec time_of(struct statx_timestamp t)
+{
+	return (struct timespec){.tv_sec = t.tv_sec, .tv_nsec = t.tv_nsec};
+}
+
+/* A server is asked: what this machine remembers of its answers may be a minute old. */
 int evidence_state(const struct evidence *e, struct file_state *state)
 {
-	struct stat st;
-	if (fstat(e->file.fd, &st) < 0)
+	struct statx st;
+	if (statx(e->file.fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC, STATX_BASIC_STATS,
+		    &st) < 0)
 		return error_errno("%s: cannot stat", e->file.name);
-	*state = (struct file_state){.device = st.st_dev,
-		.inode = st.st_ino,
-		.size = (uint64_t)st.st_size,
-		.blocks = (uint64_t)st.st_blocks,
-		.mode = st.st_mode,
-		.uid = st.st_uid,
-		.gid = st.st_gid,
-		.n_links = st.st_nlink,
-		.atime = st.st_atim,
-		.mtime = st.st_mtim,
-		.ctime = st.st_ctim};
+	*state =
+		(struct file_state){.device = makedev(st.stx_dev_major, st.stx_dev_minor),
+			.inode = st.stx_ino,
+			.size = st.stx_size,
+			.blocks = st.stx_blocks,
+			.mode = st.stx_mode,
+			.uid = st.stx_uid,
+			.gid = st.stx_gid,
+			.n_links = st.stx_nlink,
+			.atime = time_of(st.stx_atime),
+			.mtime = time_of(st.stx_mtime),
+			.ctime = time_of(st.stx_ctime)};
 	return 0;
 }
 
@@ -66,20 +91,25 @@ static int refuse_writers(const struct evidence *e, const char *writers)
 		*writers ? writers : "a process that was not found");
 }
 
-/* A lease for reading is given only while nobody can write. Returns whether it was. */
-static bool take_lease(struct evidence *e, struct report *report)
+/*
+ * A lease for reading is given only while nobody can write. Returns whether there may be
+ * nobody: it was given, or refused for another reason.
+ */
+static bool take_lease(
+	struct evidence *e, const struct backing *backing, struct report *report)
 {
 	const struct place place = evidence_place(e);
 	/* Ignored unless somebody asks for it: what counts is asked of the lease itself.
 	 */
 	fcntl(e->file.fd, F_SETSIG, SIGURG);
 	e->has_lease = fcntl(e->file.fd, F_SETLEASE, F_RDLCK) == 0;
-	if (!e->has_lease && errno != EAGAIN)
-		report_uncovered(report, "lease", &place,
-			"no lease could be taken (%s): that somebody opens the file for "
-			"writing shows only by its times and content",
-			strerror(errno));
-	return e->has_lease || errno != EAGAIN;
+	if (e->has_lease || (errno == EAGAIN && !backing->promised_leases))
+		return e->has_lease;
+	report_uncovered(report, "lease", &place,
+		"no lease could be taken (%s): that somebody opens the file for "
+		"writing shows only by its times and content",
+		errno == EAGAIN ? "that server has promised none" : strerror(errno));
+	return true;
 }
 
 /*
@@ -92,14 +122,15 @@ static const char *loops_name(const struct evidence *e)
 }
 
 /* Refuses a file with writers, and notes who else reads it. */
-static int find_users(struct evidence *e, struct report *report)
+static int find_users(
+	struct evidence *e, const struct backing *backing, struct report *report)
 {
 	USERS users = {0};
 	struct stat st;
 	const struct place place = evidence_place(e);
 	if (fstat(e->file.fd, &st) < 0)
 		return error_errno("%s: cannot stat", e->file.name);
-	bool no_writer = take_lease(e, report);
+	bool no_writer = take_lease(e, backing, report);
 	int r = users_find_loops(&users, &st, loops_name(e));
 	/* With a lease there is none, which spares looking at all processes. */
 	if (r == 0 && !e->has_lease)
@@ -113,19 +144,23 @@ static int find_users(struct evidence *e, struct report *report)
 	return r;
 }
 
-static void describe_backing(struct evidence *e, struct report *report)
+/* What does not hold where others answer for the file. */
+static void describe_backing(
+	const struct evidence *e, const struct backing *backing, struct report *report)
 {
-	struct statfs fs;
 	const struct place place = evidence_place(e);
-	if (fstatfs(e->file.fd, &fs) < 0)
+	e->record->backing_type = backing->name;
+	if (!backing->remote)
 		return;
-	e->record->backing_type = type_name((uint64_t)fs.f_type);
-	if (fs.f_type == NFS_SUPER_MAGIC || fs.f_type == FUSE_SUPER_MAGIC ||
-		fs.f_type == CIFS_SUPER_MAGIC || fs.f_type == (long)SMB2_SUPER_MAGIC)
-		report_uncovered(report, "attributes", &place,
-			"lies on %s: others can change it there, and its times are what "
-			"that server says; what was read was checked all the same",
-			e->record->backing_type);
+	report_uncovered(report, "attributes", &place,
+		"lies on %s: others can change it there, and its times are what that "
+		"server says; what was read was checked all the same",
+		backing->name);
+	report_uncovered(report, "atime", &place,
+		"lies on %s: that server may set the access time when it is read",
+		backing->name);
+	report_uncovered(report, "attached", &place,
+		"lies on %s: who uses it elsewhere is not seen from here", backing->name);
 }
 
 int evidence_open(struct evidence *e, const char *path, struct examined_file *record,
@@ -143,11 +178,12 @@ int evidence_open(struct evidence *e, const char *path, struct examined_file *re
 			path);
 	if (r == 0)
 		r = evidence_state(e, &record->before);
-	if (r == 0)
-		r = find_users(e, report);
-	if (r == 0)
-		describe_backing(e, report);
-	return r;
+	if (r < 0)
+		return r;
+	const struct backing *backing = find_backing(e);
+	e->is_remote = backing->remote;
+	describe_backing(e, backing, report);
+	return find_users(e, backing, report);
 }
 
 bool evidence_lease_broken(struct evidence *e)
@@ -199,8 +235,9 @@ static void compare_states(const struct evidence *e, struct report *report)
 	if (same_time(a->atime, b->atime))
 		report_good(report, "atime", &place, "the access time is as it was");
 	else
-		report_note(report, "atime", &place,
-			"the access time changed: somebody else read it");
+		report_note(report, "atime", &place, "the access time changed: %s",
+			e->is_remote ? "its server set it, for this reading or another"
+				     : "somebody else read it");
 }
 
 /* The path may lead elsewhere by now; what was examined is the open file. */
@@ -248,7 +285,8 @@ void evidence_compare(struct evidence *e, struct report *report)
 	compare_users(e, report);
 	if (e->has_lease && !evidence_lease_broken(e))
 		report_good(report, "lease", &place,
-			"nobody opened it for writing: the lease held");
+			"nobody opened it for writing%s: the lease held",
+			e->is_remote ? ", as far as is known here" : "");
 }
 
 void evidence_close(struct evidence *e)

@@ -14,6 +14,7 @@ struct evidence {
 	struct examined_file *record; /* not owned: what the report says of it */
 	bool has_lease;
 	bool lease_broken; /* somebody opened it for writing */
+	bool is_remote;    /* others answer for it: a server, perhaps */
 	bool is_served;    /* a process of ours gives its bytes: no file is watched */
 };
 
