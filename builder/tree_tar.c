@@ -22,6 +22,7 @@ struct reader {
 	struct archive *archive;
 	const struct file *file;
 	uint64_t at; /* in the archive's file */
+	int unread;  /* 0, or what reading it failed with, which is recorded */
 	uint8_t *data;
 	struct tree_builder builder;
 	struct file *spool;
@@ -45,6 +46,8 @@ static intmax_t position(const struct reader *r)
 
 static int malformed(const struct reader *r)
 {
+	if (r->unread < 0)
+		return r->unread;
 	const char *why = archive_error_string(r->archive);
 	return error_format("%s: offset %jd: %s", r->file->name, position(r),
 		why ? why : "not a tar archive");
@@ -54,7 +57,8 @@ static la_ssize_t give(struct archive *a, void *context, const void **data)
 {
 	struct reader *r = context;
 	size_t n;
-	if (file_read_some(r->file, r->data, READ_SIZE, r->at, &n) < 0) {
+	r->unread = file_read_some(r->file, r->data, READ_SIZE, r->at, &n);
+	if (r->unread < 0) {
 		archive_set_error(a, EIO, "cannot be read");
 		return -1;
 	}

@@ -74,6 +74,13 @@ test_bad_archives() {
 	make_tree tree
 	tar -C tree --xattrs --xattrs-include='*' -cf good.tar .
 	yes good.tar
+	gcc -shared -fPIC -D_GNU_SOURCE -o faulty.so "$CAIRN_TOP/tests/preload/faulty_read.c" -ldl
+	local from
+	for from in 0 300000; do # the first header, and contents
+		refused 1 'good.tar: cannot read at offset [0-9]*: Input/output error' env FAULT=eio \
+			FAULT_FILE=good.tar FAULT_FROM=$from LD_PRELOAD="$PWD/faulty.so" "$cairn" build good.tar -o os.raw
+	done
+	rm faulty.so
 	head -c 500000 good.tar >short.tar
 	no 5 'short.tar: ' short.tar
 	python3 - <<-'END'
