@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 #include <limits.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,124 +8,19 @@
 #include "cli/verb.h"
 #include "core/progress.h"
 
-enum {
-	UEFI = 256,
-	APPEND,
-	EXPECT,
-	TIMEOUT,
-	SNAPSHOT,
-	DRY_RUN,
-	KERNEL,
-	INITRD,
-	UKI,
-	SMP,
-	ACCEL,
-	EXTENSION,
-	SECURE_BOOT,
-	TPM,
-	COLLECT
-};
-
-static const struct option long_options[] = {
-	{"uefi", no_argument, NULL, UEFI},
-	{"append", required_argument, NULL, APPEND},
-	{"expect", required_argument, NULL, EXPECT},
-	{"timeout", required_argument, NULL, TIMEOUT},
-	{"snapshot", no_argument, NULL, SNAPSHOT},
-	{"accel", required_argument, NULL, ACCEL},
-	{"memory", required_argument, NULL, 'm'},
-	{"smp", required_argument, NULL, SMP},
-	{"kernel", required_argument, NULL, KERNEL},
-	{"initrd", required_argument, NULL, INITRD},
-	{"uki", required_argument, NULL, UKI},
-	{"extension", required_argument, NULL, EXTENSION},
-	{"secure-boot", required_argument, NULL, SECURE_BOOT},
-	{"tpm", no_argument, NULL, TPM},
-	{"collect", required_argument, NULL, COLLECT},
-	{"dry-run", no_argument, NULL, DRY_RUN},
-	{"quiet", no_argument, NULL, 'q'},
-	{0},
-};
-
-static int parse_number(const char *option, unsigned limit, unsigned *n)
+static int add_extension(void *into, const char *path)
 {
-	uint64_t value = 0;
-	int r = argument_number(option, optarg, 1, limit, &value);
-	*n = (unsigned)value;
-	return r;
-}
-
-static int add_extension(struct boot_options *o, const char *path)
-{
+	struct boot_options *o = into;
 	if (o->n_extensions == QEMU_MAX_EXTENSIONS)
 		return error_usage("boot: at most %d extensions", QEMU_MAX_EXTENSIONS);
 	o->extensions[o->n_extensions++] = path;
 	return 0;
 }
 
-/* What the machine has besides its disk. */
-static int parse_part(struct boot_options *o, int option, char **argv)
+static int add_words(void *into, const char *words)
 {
-	switch (option) {
-	case EXTENSION:
-		return add_extension(o, optarg);
-	case SECURE_BOOT:
-		o->secure_boot = optarg;
-		o->uefi = true;
-		return 0;
-	case TPM:
-		o->tpm = true;
-		return 0;
-	case COLLECT:
-		o->collect = optarg;
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
-}
-
-static int parse_option(struct boot_options *o, int option, char **argv)
-{
-	switch (option) {
-	case APPEND:
-		return buffer_printf(
-			&o->append, "%s%s", o->append.size ? " " : "", optarg);
-	case EXPECT:
-		o->expect = optarg;
-		return 0;
-	case TIMEOUT:
-		return parse_number("--timeout", INT_MAX / 1000, &o->timeout);
-	case 'm':
-		return parse_number("--memory", 1 << 20, &o->memory);
-	case SMP:
-		return parse_number("--smp", 64, &o->n_cpus);
-	case 'q':
-		progress_silence(true);
-		return 0;
-	case UEFI:
-		o->uefi = true;
-		return 0;
-	case SNAPSHOT:
-		o->snapshot = true;
-		return 0;
-	case DRY_RUN:
-		o->dry_run = true;
-		return 0;
-	case KERNEL:
-		o->kernel = optarg;
-		return 0;
-	case INITRD:
-		o->initrd = optarg;
-		return 0;
-	case UKI:
-		o->uki = optarg;
-		return 0;
-	case ACCEL:
-		o->accel = optarg;
-		return 0;
-	default:
-		return parse_part(o, option, argv);
-	}
+	struct buffer *append = into;
+	return buffer_printf(append, "%s%s", append->size ? " " : "", words);
 }
 
 static int check_options(const struct boot_options *o)
@@ -148,17 +42,42 @@ static int check_options(const struct boot_options *o)
 static int parse(struct boot_options *o, int argc, char **argv)
 {
 	*o = (struct boot_options){.accel = "auto", .memory = 1024};
-	int option, r = 0;
-	optind = 0;
-	opterr = 0;
-	while (r == 0 &&
-		(option = getopt_long(argc, argv, ":m:q", long_options, NULL)) != -1)
-		r = parse_option(o, option, argv);
-	if (r == 0 && argc - optind != 1)
-		r = error_usage("boot: one IMAGE is needed; see cairn help boot");
-	if (r < 0)
-		return r;
-	o->image = argv[optind];
+	bool quiet = false;
+	const struct argument table[] = {
+		{.name = "uefi", .flag = &o->uefi},
+		{.name = "append", .take = add_words, .into = &o->append},
+		{.name = "expect", .text = &o->expect},
+		{.name = "timeout",
+			.number = &o->timeout,
+			.min = 1,
+			.max = INT_MAX / 1000},
+		{.name = "snapshot", .flag = &o->snapshot},
+		{.name = "accel", .text = &o->accel},
+		{.name = "memory",
+			.letter = 'm',
+			.number = &o->memory,
+			.min = 1,
+			.max = 1 << 20},
+		{.name = "smp", .number = &o->n_cpus, .min = 1, .max = 64},
+		{.name = "kernel", .text = &o->kernel},
+		{.name = "initrd", .text = &o->initrd},
+		{.name = "uki", .text = &o->uki},
+		{.name = "extension", .take = add_extension, .into = o},
+		{.name = "secure-boot", .text = &o->secure_boot},
+		{.name = "tpm", .flag = &o->tpm},
+		{.name = "collect", .text = &o->collect},
+		{.name = "dry-run", .flag = &o->dry_run},
+		{.name = "quiet", .letter = 'q', .flag = &quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (argc - first != 1)
+		return error_usage("boot: one IMAGE is needed; see cairn help boot");
+	progress_silence(quiet);
+	o->image = argv[first];
+	o->uefi = o->uefi || o->secure_boot;
 	return check_options(o);
 }
 

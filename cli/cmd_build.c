@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,89 +13,46 @@
 #include "core/number.h"
 #include "core/progress.h"
 
-enum option_id {
-	OPTION_FS = 256,
-	OPTION_PART,
-	OPTION_KEY,
-	OPTION_CERT,
-	OPTION_TRUST,
-	OPTION_REVOKED,
-	OPTION_IMAGE_ID,
-	OPTION_IMAGE_VERSION,
-	OPTION_SEED,
-	OPTION_CMDLINE,
-	OPTION_SIZE,
-	OPTION_COMPRESS,
-	OPTION_DRIVERS,
-	OPTION_FEC_ROOTS,
-	OPTION_JOBS,
-	OPTION_FORCE,
-	OPTION_QCOW2,
-	OPTION_OVERLAY,
-	OPTION_ON_FAILURE,
-	OPTION_VERITY,
-	OPTION_TRIES,
-	OPTION_BOOT_FILES,
-	OPTION_LOCK_TIMEOUT,
-	OPTION_BLOBFS,
-	OPTION_QUIET,
-	OPTION_JSON,
-};
-
-static const struct option table[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"fs", required_argument, NULL, OPTION_FS},
-	{"part", required_argument, NULL, OPTION_PART},
-	{"key", required_argument, NULL, OPTION_KEY},
-	{"cert", required_argument, NULL, OPTION_CERT},
-	{"trust", required_argument, NULL, OPTION_TRUST},
-	{"revoked", required_argument, NULL, OPTION_REVOKED},
-	{"image-id", required_argument, NULL, OPTION_IMAGE_ID},
-	{"image-version", required_argument, NULL, OPTION_IMAGE_VERSION},
-	{"seed", required_argument, NULL, OPTION_SEED},
-	{"cmdline", required_argument, NULL, OPTION_CMDLINE},
-	{"size", required_argument, NULL, OPTION_SIZE},
-	{"compress", required_argument, NULL, OPTION_COMPRESS},
-	{"drivers", required_argument, NULL, OPTION_DRIVERS},
-	{"fec-roots", required_argument, NULL, OPTION_FEC_ROOTS},
-	{"jobs", required_argument, NULL, OPTION_JOBS},
-	{"force", no_argument, NULL, OPTION_FORCE},
-	{"qcow2", no_argument, NULL, OPTION_QCOW2},
-	{"overlay", required_argument, NULL, OPTION_OVERLAY},
-	{"on-failure", required_argument, NULL, OPTION_ON_FAILURE},
-	{"verity", required_argument, NULL, OPTION_VERITY},
-	{"tries", required_argument, NULL, OPTION_TRIES},
-	{"boot-files", required_argument, NULL, OPTION_BOOT_FILES},
-	{"lock-timeout", required_argument, NULL, OPTION_LOCK_TIMEOUT},
-	{"blobfs", required_argument, NULL, OPTION_BLOBFS},
-	{"quiet", no_argument, NULL, OPTION_QUIET},
-	{"json", no_argument, NULL, OPTION_JSON},
-	{NULL, 0, NULL, 0},
-};
+static int take_file_system(void *into, const char *name)
+{
+	return filesystem_by_name(name, into);
+}
 
 /* Bytes; K, M, G or T may follow. */
-static int parse_size(const char *text, uint64_t *value)
+static int take_size(void *into, const char *text)
 {
+	uint64_t *value = into;
 	if (!number_parse_size(text, value) || *value > INT64_MAX)
 		return error_usage("--size: '%s' is not a size, such as 800M", text);
 	return 0;
 }
 
-static int parse_unsigned(
-	const char *option, const char *text, unsigned limit, unsigned *value)
+static int take_seconds(void *into, const char *text)
 {
-	uint64_t n = 0;
-	int r = argument_number(option, text, 0, limit, &n);
-	*value = (unsigned)n;
+	unsigned *milliseconds = into;
+	uint64_t seconds = 0;
+	int r = argument_number("--lock-timeout", text, 0, 86400, &seconds);
+	*milliseconds = (unsigned)seconds * 1000;
 	return r;
 }
 
-static int parse_part(const char *text, bool *usr)
+static int take_part(void *into, const char *text)
 {
+	bool *usr = into;
 	*usr = !strcmp(text, "usr");
 	if (*usr || !strcmp(text, "root"))
 		return 0;
 	return error_usage("build: --part %s: neither root nor usr", text);
+}
+
+static int take_trust(void *into, const char *path)
+{
+	return initrd_trust_add(into, path);
+}
+
+static int take_revoked(void *into, const char *path)
+{
+	return initrd_trust_revoke(into, path);
 }
 
 struct arguments {
@@ -106,111 +62,53 @@ struct arguments {
 	bool json;
 };
 
-/* Options that are kept as the text they came as. */
-static const char **text_option(struct arguments *a, int id)
-{
-	struct image_options *o = &a->image;
-	switch (id) {
-	case OPTION_BLOBFS:
-		return &a->blobfs;
-	case 'o':
-		return &o->output;
-	case OPTION_KEY:
-		return &o->key;
-	case OPTION_CERT:
-		return &o->certificate;
-	case OPTION_IMAGE_ID:
-		return &o->id;
-	case OPTION_IMAGE_VERSION:
-		return &o->version;
-	case OPTION_SEED:
-		return &o->seed;
-	case OPTION_CMDLINE:
-		return &o->cmdline;
-	case OPTION_COMPRESS:
-		return &o->compress;
-	case OPTION_DRIVERS:
-		return &o->drivers;
-	case OPTION_OVERLAY:
-		return &o->overlay;
-	case OPTION_ON_FAILURE:
-		return &o->on_failure;
-	case OPTION_VERITY:
-		return &o->verity;
-	case OPTION_BOOT_FILES:
-		return &o->boot_files;
-	default:
-		return NULL;
-	}
-}
-
-static int take_option(struct arguments *a, int id, const char *text)
-{
-	struct image_options *o = &a->image;
-	unsigned seconds = 0;
-	int r;
-	switch (id) {
-	case OPTION_FS:
-		return filesystem_by_name(text, &o->fs);
-	case OPTION_PART:
-		return parse_part(text, &o->usr);
-	case OPTION_SIZE:
-		return parse_size(text, &o->size);
-	case OPTION_JOBS:
-		return argument_jobs(text, &o->jobs);
-	case OPTION_FEC_ROOTS:
-		return parse_unsigned("--fec-roots", text, 255, &o->fec_roots);
-	case OPTION_TRIES:
-		return parse_unsigned("--tries", text, 99, &o->tries);
-	case OPTION_LOCK_TIMEOUT:
-		r = parse_unsigned("--lock-timeout", text, 86400, &seconds);
-		o->lock_timeout_ms = seconds * 1000;
-		return r;
-	case OPTION_TRUST:
-		return initrd_trust_add(&a->trust, text);
-	case OPTION_REVOKED:
-		return initrd_trust_revoke(&a->trust, text);
-	case OPTION_FORCE:
-		o->force = true;
-		return 0;
-	case OPTION_QCOW2:
-		o->qcow2 = true;
-		return 0;
-	case OPTION_QUIET:
-		progress_silence(true);
-		return 0;
-	case OPTION_JSON:
-		a->json = true;
-		return 0;
-	default:
-		return error_usage("build: see cairn help build");
-	}
-}
-
 static int parse(struct arguments *a, int argc, char **argv)
 {
-	int id;
-	opterr = 0;
-	optind = 0;
-	while ((id = getopt_long(argc, argv, ":o:", table, NULL)) >= 0) {
-		if (id == '?' || id == ':')
-			return argument_unknown(id, argv);
-		const char **text = text_option(a, id);
-		int r = 0;
-		if (text)
-			*text = optarg;
-		else
-			r = take_option(a, id, optarg);
-		if (r < 0)
-			return r;
-	}
-	if (argc - optind != 1 || (!a->image.output && !a->blobfs))
+	struct image_options *o = &a->image;
+	bool quiet = false;
+	const struct argument table[] = {
+		{.name = "output", .letter = 'o', .text = &o->output},
+		{.name = "fs", .take = take_file_system, .into = &o->fs},
+		{.name = "part", .take = take_part, .into = &o->usr},
+		{.name = "key", .text = &o->key},
+		{.name = "cert", .text = &o->certificate},
+		{.name = "trust", .take = take_trust, .into = &a->trust},
+		{.name = "revoked", .take = take_revoked, .into = &a->trust},
+		{.name = "image-id", .text = &o->id},
+		{.name = "image-version", .text = &o->version},
+		{.name = "seed", .text = &o->seed},
+		{.name = "cmdline", .text = &o->cmdline},
+		{.name = "size", .take = take_size, .into = &o->size},
+		{.name = "compress", .text = &o->compress},
+		{.name = "drivers", .text = &o->drivers},
+		{.name = "fec-roots", .number = &o->fec_roots, .max = 255},
+		ARGUMENT_JOBS(&o->jobs),
+		{.name = "force", .flag = &o->force},
+		{.name = "qcow2", .flag = &o->qcow2},
+		{.name = "overlay", .text = &o->overlay},
+		{.name = "on-failure", .text = &o->on_failure},
+		{.name = "verity", .text = &o->verity},
+		{.name = "tries", .number = &o->tries, .max = 99},
+		{.name = "boot-files", .text = &o->boot_files},
+		{.name = "lock-timeout",
+			.take = take_seconds,
+			.into = &o->lock_timeout_ms},
+		{.name = "blobfs", .text = &a->blobfs},
+		{.name = "quiet", .flag = &quiet},
+		{.name = "json", .flag = &a->json},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (argc - first != 1 || (!o->output && !a->blobfs))
 		return error_usage(
 			"build: give one TREE or TAR, and -o IMAGE or --blobfs IMAGE");
-	if (a->blobfs && a->image.usr)
+	if (a->blobfs && o->usr)
 		return error_usage(
 			"build: --blobfs takes all of the tree, not --part usr");
-	a->image.tree = argv[optind];
+	progress_silence(quiet);
+	o->tree = argv[first];
 	return 0;
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -32,36 +31,9 @@ struct digest_options {
 	int n_paths;
 };
 
-enum {
-	OPT_HASH_ALG = 256,
-	OPT_BLOCK_SIZE,
-	OPT_SALT,
-	OPT_COMPACT,
-	OPT_FILES0_FROM,
-	OPT_SIZE,
-	OPT_JOBS,
-	OPT_JSON,
-	OPT_QUIET,
-};
-
-static const struct option options[] = {
-	{"hash-alg", required_argument, NULL, OPT_HASH_ALG},
-	{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
-	{"salt", required_argument, NULL, OPT_SALT},
-	{"compact", no_argument, NULL, OPT_COMPACT},
-	{"recursive", no_argument, NULL, 'r'},
-	{"files0-from", required_argument, NULL, OPT_FILES0_FROM},
-	{"check", required_argument, NULL, 'c'},
-	{"zero", no_argument, NULL, 'z'},
-	{"size", required_argument, NULL, OPT_SIZE},
-	{"jobs", required_argument, NULL, OPT_JOBS},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{NULL, 0, NULL, 0},
-};
-
-static int parse_salt(struct fsverity_params *p, const char *text)
+static int take_salt(void *into, const char *text)
 {
+	struct fsverity_params *p = into;
 	size_t length = strlen(text);
 	if (length > 2 * FSVERITY_SALT_MAX)
 		return error_format("a salt of %zu bytes; fs-verity has at most %d",
@@ -72,71 +44,44 @@ static int parse_salt(struct fsverity_params *p, const char *text)
 	return 0;
 }
 
-static int parse_flag(struct digest_options *o, int option, char **argv)
+static int take_algorithm(void *into, const char *name)
 {
-	switch (option) {
-	case OPT_COMPACT:
-		o->compact = true;
-		return 0;
-	case 'r':
-		o->recursive = true;
-		return 0;
-	case 'z':
-		o->zero = true;
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		o->quiet = true;
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
+	return hash_by_name(name, into);
 }
 
-static int parse_option(struct digest_options *o, int option, char **argv)
+static int take_size(void *into, const char *text)
 {
-	uint64_t number;
-	int r;
-	switch (option) {
-	case OPT_HASH_ALG:
-		return hash_by_name(optarg, &o->params.alg);
-	case OPT_BLOCK_SIZE:
-		r = argument_number("--block-size", optarg, 0, UINT32_MAX, &number);
-		if (r == 0)
-			o->params.block_size = (uint32_t)number;
-		return r;
-	case OPT_SALT:
-		return parse_salt(&o->params, optarg);
-	case OPT_FILES0_FROM:
-		o->files0_from = optarg;
-		return 0;
-	case 'c':
-		o->check = optarg;
-		return 0;
-	case OPT_SIZE:
-		o->size_given = true;
-		return argument_number("--size", optarg, 0, INT64_MAX, &o->size);
-	case OPT_JOBS:
-		return argument_jobs(optarg, &o->jobs);
-	default:
-		return parse_flag(o, option, argv);
-	}
+	struct digest_options *o = into;
+	o->size_given = true;
+	return argument_number("--size", text, 0, INT64_MAX, &o->size);
 }
 
 static int parse(struct digest_options *o, int argc, char **argv)
 {
 	*o = (struct digest_options){.params = FSVERITY_DEFAULTS};
-	int option, r = 0;
-	opterr = 0;
-	while (r == 0 && (option = getopt_long(argc, argv, ":rc:z", options, NULL)) != -1)
-		r = parse_option(o, option, argv);
-	if (r < 0)
-		return r;
-	o->paths = argv + optind;
-	o->n_paths = argc - optind;
+	const struct argument table[] = {
+		{.name = "hash-alg", .take = take_algorithm, .into = &o->params.alg},
+		{.name = "block-size",
+			.number = &o->params.block_size,
+			.max = UINT32_MAX},
+		{.name = "salt", .take = take_salt, .into = &o->params},
+		{.name = "compact", .flag = &o->compact},
+		{.name = "recursive", .letter = 'r', .flag = &o->recursive},
+		{.name = "files0-from", .text = &o->files0_from},
+		{.name = "check", .letter = 'c', .text = &o->check},
+		{.name = "zero", .letter = 'z', .flag = &o->zero},
+		{.name = "size", .take = take_size, .into = o},
+		ARGUMENT_JOBS(&o->jobs),
+		{.name = "json", .flag = &o->json},
+		{.name = "quiet", .flag = &o->quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	progress_silence(o->quiet);
+	o->paths = argv + first;
+	o->n_paths = argc - first;
 	int sources = (o->n_paths > 0) + (o->files0_from != NULL) + (o->check != NULL);
 	if (sources != 1)
 		return error_usage("digest: %s; see cairn help digest",

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -13,58 +12,33 @@
 struct options {
 	const char *root, *tpm;
 	unsigned to;
-	bool raise, json;
+	bool raise, json, quiet;
 };
 
-enum { OPT_ROOT = 256, OPT_TPM, OPT_TO, OPT_JSON, OPT_QUIET };
-
-static const struct option long_options[] = {
-	{"root", required_argument, NULL, OPT_ROOT},
-	{"tpm", required_argument, NULL, OPT_TPM},
-	{"to", required_argument, NULL, OPT_TO},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{NULL, 0, NULL, 0},
-};
-
-static int take_option(struct options *o, int option, char **argv)
+static int take_epoch(void *into, const char *value)
 {
-	switch (option) {
-	case OPT_ROOT:
-		o->root = optarg;
+	unsigned *to = into;
+	if (lines_number(span_of(value, strlen(value)), ANCHORS_EPOCH_MAX, to) && *to)
 		return 0;
-	case OPT_TPM:
-		o->tpm = optarg;
-		return 0;
-	case OPT_TO:
-		if (!lines_number(
-			    span_of(optarg, strlen(optarg)), ANCHORS_EPOCH_MAX, &o->to) ||
-			!o->to)
-			return error_usage("epoch: --to %s: no number from 1 to %d",
-				optarg, ANCHORS_EPOCH_MAX);
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
+	return error_usage(
+		"epoch: --to %s: no number from 1 to %d", value, ANCHORS_EPOCH_MAX);
 }
 
 static int parse(struct options *o, int argc, char **argv)
 {
-	int option, r = 0;
-	optind = 1;
-	opterr = 0;
-	while (r >= 0 &&
-		(option = getopt_long(argc, argv, ":", long_options, NULL)) != -1)
-		r = take_option(o, option, argv);
-	if (r < 0)
-		return r;
-	const char *what = optind + 1 == argc ? argv[optind] : "";
+	const struct argument table[] = {
+		{.name = "root", .text = &o->root},
+		{.name = "tpm", .text = &o->tpm},
+		{.name = "to", .take = take_epoch, .into = &o->to},
+		{.name = "json", .flag = &o->json},
+		{.name = "quiet", .flag = &o->quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	progress_silence(o->quiet);
+	const char *what = first + 1 == argc ? argv[first] : "";
 	o->raise = !strcmp(what, "raise");
 	if (!o->raise && strcmp(what, "show") != 0)
 		return error_usage("epoch: say show or raise; see cairn help epoch");

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -156,21 +155,19 @@ static int inspect(const char *path, bool json)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {{"json", no_argument, NULL, 'j'},
-		{"quiet", no_argument, NULL, 'q'}, {NULL, 0, NULL, 0}};
-	bool json = false;
-	optind = 1;
-	opterr = 0;
-	for (int option; (option = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-		if (option == '?' || option == ':')
-			return argument_unknown(option, argv);
-		json = json || option == 'j';
-		if (option == 'q')
-			progress_silence(true);
-	}
-	if (optind + 1 != argc)
+	bool json = false, quiet = false;
+	const struct argument table[] = {
+		{.name = "json", .flag = &json},
+		{.name = "quiet", .flag = &quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (first + 1 != argc)
 		return error_usage("inspect: needs one IMAGE; see cairn help inspect");
-	return inspect(argv[optind], json);
+	progress_silence(quiet);
+	return inspect(argv[first], json);
 }
 
 const struct verb verb_inspect = {

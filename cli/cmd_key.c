@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
+#include <stdbool.h>
 
 #include "cli/arguments.h"
 #include "cli/verb.h"
@@ -10,34 +10,31 @@
 struct options {
 	const char *dir;
 	enum purpose purpose;
-	bool replace;
+	bool replace, quiet;
 };
+
+static int take_purpose(void *into, const char *value)
+{
+	return purpose_by_name(value, into);
+}
 
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option options[] = {
-		{"purpose", required_argument, NULL, 'p'},
-		{"force", no_argument, NULL, 'f'},
-		{"quiet", no_argument, NULL, 'q'},
+	const struct argument table[] = {
+		{.name = "purpose", .take = take_purpose, .into = &o->purpose},
+		{.name = "force", .flag = &o->replace},
+		{.name = "quiet", .flag = &o->quiet},
 		{0},
 	};
-	int c, r = 0;
-	optind = 0;
-	opterr = 0;
-	while (r == 0 && (c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (c == 'p')
-			r = purpose_by_name(optarg, &o->purpose);
-		else if (c == 'f')
-			o->replace = true;
-		else if (c == 'q')
-			progress_silence(true);
-		else
-			r = argument_unknown(c, argv);
-	}
-	if (r == 0 && optind != argc - 1)
-		r = error_usage("key new: one directory is needed; see cairn help key");
-	o->dir = r == 0 ? argv[optind] : NULL;
-	return r;
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (first != argc - 1)
+		return error_usage(
+			"key new: one directory is needed; see cairn help key");
+	progress_silence(o->quiet);
+	o->dir = argv[first];
+	return 0;
 }
 
 static int run_new(int argc, char **argv)

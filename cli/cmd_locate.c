@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <fcntl.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,30 +14,8 @@
 
 struct options {
 	uint64_t partition, block_size;
-	bool json;
+	bool json, quiet;
 };
-
-enum { OPT_PARTITION = 256, OPT_BLOCK_SIZE, OPT_JSON, OPT_QUIET };
-
-static int take_option(struct options *o, int option, char **argv)
-{
-	switch (option) {
-	case OPT_PARTITION:
-		return argument_number(
-			"--partition", optarg, 1, UINT32_MAX, &o->partition);
-	case OPT_BLOCK_SIZE:
-		return argument_number(
-			"--block-size", optarg, 1, 1 << 20, &o->block_size);
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
-}
 
 /* "N" or "N-M", in blocks of the target. */
 static int take_range(
@@ -164,23 +141,22 @@ static int run_locate(const struct options *o, char **argv)
 
 static int run(int argc, char **argv)
 {
-	static const struct option options[] = {
-		{"partition", required_argument, NULL, OPT_PARTITION},
-		{"block-size", required_argument, NULL, OPT_BLOCK_SIZE},
-		{"json", no_argument, NULL, OPT_JSON},
-		{"quiet", no_argument, NULL, OPT_QUIET}, {NULL, 0, NULL, 0}};
 	struct options o = {.block_size = 4096};
-	int option, r = 0;
-	optind = 1;
-	opterr = 0;
-	while (r >= 0 && (option = getopt_long(argc, argv, ":", options, NULL)) != -1)
-		r = take_option(&o, option, argv);
-	if (r < 0)
-		return r;
-	if (optind + 2 > argc)
+	const struct argument table[] = {
+		{.name = "partition", .big = &o.partition, .min = 1, .max = UINT32_MAX},
+		{.name = "block-size", .big = &o.block_size, .min = 1, .max = 1 << 20},
+		{.name = "json", .flag = &o.json},
+		{.name = "quiet", .flag = &o.quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (first + 2 > argc)
 		return error_usage(
 			"locate: needs an IMAGE and blocks; see cairn help locate");
-	return run_locate(&o, argv + optind);
+	progress_silence(o.quiet);
+	return run_locate(&o, argv + first);
 }
 
 const struct verb verb_locate = {

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 
 #include "blobfs/image.h"
 #include "blobfs/show.h"
@@ -8,7 +7,7 @@
 #include "core/progress.h"
 
 struct options {
-	bool json;
+	bool json, quiet;
 	const char *image;
 	char **rest;
 };
@@ -16,27 +15,20 @@ struct options {
 /* After the options an image and N_REST arguments. */
 static int parse(int argc, char **argv, int n_rest, struct options *o)
 {
-	static const struct option options[] = {
-		{"json", no_argument, NULL, 'J'},
-		{"quiet", no_argument, NULL, 'q'},
+	const struct argument table[] = {
+		{.name = "json", .flag = &o->json},
+		{.name = "quiet", .flag = &o->quiet},
 		{0},
 	};
-	int c;
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":", options, NULL)) != -1) {
-		if (c == 'J')
-			o->json = true;
-		else if (c == 'q')
-			progress_silence(true);
-		else
-			return argument_unknown(c, argv);
-	}
-	if (argc - optind != n_rest + 1)
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (argc - first != n_rest + 1)
 		return error_usage(
 			"ref %s: see cairn help ref for the arguments", argv[0]);
-	o->image = argv[optind];
-	o->rest = argv + optind + 1;
+	progress_silence(o->quiet);
+	o->image = argv[first];
+	o->rest = argv + first + 1;
 	return 0;
 }
 

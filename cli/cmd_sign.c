@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 
 #include "builder/extension.h"
@@ -16,39 +15,8 @@ struct options {
 	size_t n_answers;
 	enum purpose purpose;
 	unsigned jobs;
-	bool attach, force, have_purpose;
+	bool attach, force, have_purpose, quiet;
 };
-
-static int parse_one(struct options *o, int c, char **argv)
-{
-	switch (c) {
-	case 'k':
-		o->key = optarg;
-		return 0;
-	case 'c':
-		o->certificate = optarg;
-		return 0;
-	case 'e':
-		o->export = optarg;
-		return 0;
-	case 'a':
-		o->attach = true;
-		return 0;
-	case 'f':
-		o->force = true;
-		return 0;
-	case 'q':
-		progress_silence(true);
-		return 0;
-	case 'p':
-		o->have_purpose = true;
-		return purpose_by_name(optarg, &o->purpose);
-	case 'j':
-		return argument_jobs(optarg, &o->jobs);
-	default:
-		return argument_unknown(c, argv);
-	}
-}
 
 /* Exactly one of the three ways, with all it needs and nothing it does not. */
 static int check(const struct options *o)
@@ -71,33 +39,37 @@ static int check(const struct options *o)
 		       : 0;
 }
 
+static int take_purpose(void *into, const char *value)
+{
+	struct options *o = into;
+	o->have_purpose = true;
+	return purpose_by_name(value, &o->purpose);
+}
+
 static int parse(int argc, char **argv, struct options *o)
 {
-	static const struct option options[] = {
-		{"key", required_argument, NULL, 'k'},
-		{"cert", required_argument, NULL, 'c'},
-		{"export", required_argument, NULL, 'e'},
-		{"attach", no_argument, NULL, 'a'},
-		{"purpose", required_argument, NULL, 'p'},
-		{"jobs", required_argument, NULL, 'j'},
-		{"force", no_argument, NULL, 'f'},
-		{"quiet", no_argument, NULL, 'q'},
+	const struct argument table[] = {
+		{.name = "key", .text = &o->key},
+		{.name = "cert", .text = &o->certificate},
+		{.name = "export", .text = &o->export},
+		{.name = "attach", .flag = &o->attach},
+		{.name = "purpose", .take = take_purpose, .into = o},
+		ARGUMENT_JOBS(&o->jobs),
+		{.name = "force", .flag = &o->force},
+		{.name = "quiet", .flag = &o->quiet},
 		{0},
 	};
-	int c, r = 0;
-	optind = 0;
-	opterr = 0;
-	while (r == 0 && (c = getopt_long(argc, argv, ":", options, NULL)) != -1)
-		r = parse_one(o, c, argv);
-	if (r < 0)
-		return r;
-	if (optind == argc)
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	if (first == argc)
 		return error_usage("sign: which image? see cairn help sign");
-	o->image = argv[optind++];
+	progress_silence(o->quiet);
+	o->image = argv[first++];
 	if (!o->have_purpose)
 		extension_kind_of(o->image, &o->purpose, NULL);
-	o->answers = (const char *const *)argv + optind;
-	o->n_answers = (size_t)(argc - optind);
+	o->answers = (const char *const *)argv + first;
+	o->n_answers = (size_t)(argc - first);
 	return check(o);
 }
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: MIT */
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,84 +21,37 @@ struct store_options {
 	const char *ref;
 	const char *output;
 	unsigned jobs;
-	bool json, tree, force, dry_run, unprivileged;
+	bool json, quiet, tree, force, dry_run, unprivileged;
 	const char *store;
 	char **rest;
 	int n_rest;
 };
 
-enum {
-	OPT_JSON = 256,
-	OPT_QUIET,
-	OPT_JOBS,
-	OPT_TREE,
-	OPT_FORCE,
-	OPT_DRY_RUN,
-	OPT_UNPRIVILEGED,
-};
-
-static const struct option options[] = {
-	{"ref", required_argument, NULL, 'r'},
-	{"output", required_argument, NULL, 'o'},
-	{"tree", no_argument, NULL, OPT_TREE},
-	{"jobs", required_argument, NULL, OPT_JOBS},
-	{"force", no_argument, NULL, OPT_FORCE},
-	{"dry-run", no_argument, NULL, OPT_DRY_RUN},
-	{"unprivileged", no_argument, NULL, OPT_UNPRIVILEGED},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{NULL, 0, NULL, 0},
-};
-
-static int parse_option(struct store_options *o, int option, char **argv)
-{
-	switch (option) {
-	case 'r':
-		o->ref = optarg;
-		return 0;
-	case 'o':
-		o->output = optarg;
-		return 0;
-	case OPT_JOBS:
-		return argument_jobs(optarg, &o->jobs);
-	case OPT_TREE:
-		o->tree = true;
-		return 0;
-	case OPT_FORCE:
-		o->force = true;
-		return 0;
-	case OPT_DRY_RUN:
-		o->dry_run = true;
-		return 0;
-	case OPT_UNPRIVILEGED:
-		o->unprivileged = true;
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
-}
-
 /* The store and MIN to MAX arguments after it. */
 static int parse(int argc, char **argv, int min, int max, struct store_options *o)
 {
-	int c, r;
-	optind = 0;
-	opterr = 0;
-	while ((c = getopt_long(argc, argv, ":r:o:", options, NULL)) != -1)
-		if ((r = parse_option(o, c, argv)) < 0)
-			return r;
-	o->n_rest = argc - optind - 1;
+	const struct argument table[] = {
+		{.name = "ref", .letter = 'r', .text = &o->ref},
+		{.name = "output", .letter = 'o', .text = &o->output},
+		{.name = "tree", .flag = &o->tree},
+		ARGUMENT_JOBS(&o->jobs),
+		{.name = "force", .flag = &o->force},
+		{.name = "dry-run", .flag = &o->dry_run},
+		{.name = "unprivileged", .flag = &o->unprivileged},
+		{.name = "json", .flag = &o->json},
+		{.name = "quiet", .flag = &o->quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	o->n_rest = argc - first - 1;
 	if (o->n_rest < min || o->n_rest > max)
 		return error_usage(
 			"store %s: see cairn help store for the arguments", argv[0]);
-	o->store = argv[optind];
-	o->rest = argv + optind + 1;
+	progress_silence(o->quiet);
+	o->store = argv[first];
+	o->rest = argv + first + 1;
 	interrupt_catch();
 	return 0;
 }

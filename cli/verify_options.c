@@ -3,7 +3,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,47 +14,6 @@
 #include "initrd/compose/anchors.h"
 #include "initrd/compose/lines.h"
 #include "initrd/compose/revoked.h"
-
-enum {
-	OPT_CERT = 256,
-	OPT_TRUST,
-	OPT_PURPOSE,
-	OPT_NO_SIGNATURE,
-	OPT_HASH,
-	OPT_HASH_FILE,
-	OPT_REVOKED,
-	OPT_EPOCH_FLOOR,
-	OPT_POLICY,
-	OPT_MANIFEST,
-	OPT_TREE_FILE,
-	OPT_TREE_OFFSET,
-	OPT_IMAGE,
-	OPT_JUNIT,
-	OPT_JSON,
-	OPT_QUIET,
-	OPT_JOBS
-};
-
-static const struct option long_options[] = {
-	{"cert", required_argument, NULL, OPT_CERT},
-	{"trust", required_argument, NULL, OPT_TRUST},
-	{"purpose", required_argument, NULL, OPT_PURPOSE},
-	{"no-signature", no_argument, NULL, OPT_NO_SIGNATURE},
-	{"root-hash", required_argument, NULL, OPT_HASH},
-	{"root-hash-file", required_argument, NULL, OPT_HASH_FILE},
-	{"revoked", required_argument, NULL, OPT_REVOKED},
-	{"epoch-floor", required_argument, NULL, OPT_EPOCH_FLOOR},
-	{"policy", required_argument, NULL, OPT_POLICY},
-	{"manifest", required_argument, NULL, OPT_MANIFEST},
-	{"hash-file", required_argument, NULL, OPT_TREE_FILE},
-	{"hash-offset", required_argument, NULL, OPT_TREE_OFFSET},
-	{"image", required_argument, NULL, OPT_IMAGE},
-	{"junit", required_argument, NULL, OPT_JUNIT},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{"jobs", required_argument, NULL, OPT_JOBS},
-	{NULL, 0, NULL, 0},
-};
 
 /* Takes TEXT as the root hash, surrounding white space allowed; ORIGIN is for messages.
  */
@@ -79,24 +37,31 @@ static int take_root_hash(
 	return o->root_hash ? 0 : error_memory();
 }
 
-static int read_root_hash(struct verify_arguments *o, const char *path)
+static int take_root_hash_text(void *into, const char *text)
+{
+	return take_root_hash(into, text, "--root-hash");
+}
+
+static int read_root_hash(void *into, const char *path)
 {
 	BUFFER text = {0};
 	int r = file_slurp(path, 4096, &text);
 	if (r == 0 && strlen(buffer_text(&text)) != text.size)
 		return error_format("%s: not a root hash of 64 hex digits", path);
-	return r < 0 ? r : take_root_hash(o, buffer_text(&text), path);
+	return r < 0 ? r : take_root_hash(into, buffer_text(&text), path);
 }
 
-static int read_revoked(struct verify_arguments *o, const char *path)
+static int read_revoked(void *into, const char *path)
 {
+	struct verify_arguments *o = into;
 	buffer_free(&o->revoked);
 	int r = file_slurp(path, ANCHORS_FILE_MAX, &o->revoked);
 	return r < 0 ? r : revoked_check(buffer_span(&o->revoked), path);
 }
 
-static int take_floor(struct verify_arguments *o, const char *text)
+static int take_floor(void *into, const char *text)
 {
+	struct verify_arguments *o = into;
 	o->has_floor = lines_number(
 		span_of(text, strlen(text)), ANCHORS_EPOCH_MAX, &o->epoch_floor);
 	return o->has_floor ? 0
@@ -104,59 +69,38 @@ static int take_floor(struct verify_arguments *o, const char *text)
 				      text, ANCHORS_EPOCH_MAX);
 }
 
-static int take_option(struct verify_arguments *o, int option, char **argv)
+static int take_certificate(void *into, const char *path)
 {
-	switch (option) {
-	case OPT_CERT:
-		o->have_cert = true;
-		return certificates_add(&o->pins, optarg);
-	case OPT_TRUST:
-		o->trust = optarg;
-		return 0;
-	case OPT_PURPOSE:
-		o->have_purpose = true;
-		return purpose_by_name(optarg, &o->purpose);
-	case OPT_NO_SIGNATURE:
-		o->no_signature = true;
-		return 0;
-	case OPT_HASH:
-		return take_root_hash(o, optarg, "--root-hash");
-	case OPT_HASH_FILE:
-		return read_root_hash(o, optarg);
-	case OPT_REVOKED:
-		return read_revoked(o, optarg);
-	case OPT_EPOCH_FLOOR:
-		return take_floor(o, optarg);
-	case OPT_POLICY:
-		return rules_load(&o->rules, optarg);
-	case OPT_TREE_FILE:
-		o->hash_file = optarg;
-		return 0;
-	case OPT_TREE_OFFSET:
-		o->has_hash_offset = true;
-		return argument_number(
-			"--hash-offset", optarg, 0, INT64_MAX, &o->hash_offset);
-	case OPT_MANIFEST:
-		free(o->manifest);
-		o->manifest = strdup(optarg);
-		return o->manifest ? 0 : error_memory();
-	case OPT_IMAGE:
-		o->image = optarg;
-		return 0;
-	case OPT_JUNIT:
-		o->junit = optarg;
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		o->quiet = true;
-		return 0;
-	case OPT_JOBS:
-		return argument_jobs(optarg, &o->jobs);
-	default:
-		return argument_unknown(option, argv);
-	}
+	struct verify_arguments *o = into;
+	o->have_cert = true;
+	return certificates_add(&o->pins, path);
+}
+
+static int take_purpose(void *into, const char *name)
+{
+	struct verify_arguments *o = into;
+	o->have_purpose = true;
+	return purpose_by_name(name, &o->purpose);
+}
+
+static int take_rules(void *into, const char *path)
+{
+	return rules_load(into, path);
+}
+
+static int take_hash_offset(void *into, const char *text)
+{
+	struct verify_arguments *o = into;
+	o->has_hash_offset = true;
+	return argument_number("--hash-offset", text, 0, INT64_MAX, &o->hash_offset);
+}
+
+static int take_manifest(void *into, const char *path)
+{
+	char **manifest = into;
+	free(*manifest);
+	*manifest = strdup(path);
+	return *manifest ? 0 : error_memory();
 }
 
 /* The certificates for the purpose, from the directory of that name below --trust. */
@@ -204,24 +148,44 @@ static int settle_purpose(struct verify_arguments *o, const char *image)
 	return 0;
 }
 
+static int parse(struct verify_arguments *o, int argc, char **argv)
+{
+	const struct argument table[] = {
+		{.name = "cert", .take = take_certificate, .into = o},
+		{.name = "trust", .text = &o->trust},
+		{.name = "purpose", .take = take_purpose, .into = o},
+		{.name = "no-signature", .flag = &o->no_signature},
+		{.name = "root-hash", .take = take_root_hash_text, .into = o},
+		{.name = "root-hash-file", .take = read_root_hash, .into = o},
+		{.name = "revoked", .take = read_revoked, .into = o},
+		{.name = "epoch-floor", .take = take_floor, .into = o},
+		{.name = "policy", .take = take_rules, .into = &o->rules},
+		{.name = "manifest", .take = take_manifest, .into = &o->manifest},
+		{.name = "hash-file", .text = &o->hash_file},
+		{.name = "hash-offset", .take = take_hash_offset, .into = o},
+		{.name = "image", .text = &o->image},
+		{.name = "junit", .text = &o->junit},
+		ARGUMENT_JOBS(&o->jobs),
+		{.name = "json", .flag = &o->json},
+		{.name = "quiet", .flag = &o->quiet},
+		{0},
+	};
+	return arguments_parse(table, argc, argv);
+}
+
 int verify_arguments_parse(struct verify_arguments *o, int argc, char **argv)
 {
-	int option, r = 0;
 	*o = (struct verify_arguments){.purpose = PURPOSE_ROOT};
-	optind = 1;
-	opterr = 0;
-	while (r >= 0 &&
-		(option = getopt_long(argc, argv, ":", long_options, NULL)) != -1)
-		r = take_option(o, option, argv);
-	if (r < 0)
-		return r;
-	if (optind + 1 != argc)
+	int first = parse(o, argc, argv);
+	if (first < 0)
+		return first;
+	if (first + 1 != argc)
 		return error_usage("verify: needs one IMAGE; see cairn help verify");
-	o->path = argv[optind];
+	o->path = argv[first];
 	if (o->no_signature && (o->have_cert || o->trust))
 		return error_usage(
 			"verify: --no-signature contradicts --cert and --trust");
-	r = settle_purpose(o, o->path);
+	int r = settle_purpose(o, o->path);
 	if (r == 0)
 		r = load_trust(o);
 	return r < 0 ? r : find_manifest(o, o->path);

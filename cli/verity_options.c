@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "cli/verity_options.h"
 
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,57 +12,10 @@
 #include "core/progress.h"
 #include "core/verity_format.h"
 
-enum {
-	OPT_FORMAT = 256,
-	OPT_DATA_BLOCK_SIZE,
-	OPT_HASH_BLOCK_SIZE,
-	OPT_DATA_BLOCKS,
-	OPT_HASH_OFFSET,
-	OPT_NO_SUPERBLOCK,
-	OPT_UUID,
-	OPT_ROOT_HASH_FILE,
-	OPT_FEC_DEVICE,
-	OPT_FEC_OFFSET,
-	OPT_FEC_ROOTS,
-	OPT_OUTPUT_HASH,
-	OPT_IN_PLACE,
-	OPT_BACKUP,
-	OPT_UNDO,
-	OPT_FORCE,
-	OPT_JOBS,
-	OPT_JSON,
-	OPT_QUIET,
-};
-
-static const struct option options[] = {
-	{"hash", required_argument, NULL, 'h'},
-	{"salt", required_argument, NULL, 's'},
-	{"output", required_argument, NULL, 'o'},
-	{"format", required_argument, NULL, OPT_FORMAT},
-	{"data-block-size", required_argument, NULL, OPT_DATA_BLOCK_SIZE},
-	{"hash-block-size", required_argument, NULL, OPT_HASH_BLOCK_SIZE},
-	{"data-blocks", required_argument, NULL, OPT_DATA_BLOCKS},
-	{"hash-offset", required_argument, NULL, OPT_HASH_OFFSET},
-	{"no-superblock", no_argument, NULL, OPT_NO_SUPERBLOCK},
-	{"uuid", required_argument, NULL, OPT_UUID},
-	{"root-hash-file", required_argument, NULL, OPT_ROOT_HASH_FILE},
-	{"fec-device", required_argument, NULL, OPT_FEC_DEVICE},
-	{"fec-offset", required_argument, NULL, OPT_FEC_OFFSET},
-	{"fec-roots", required_argument, NULL, OPT_FEC_ROOTS},
-	{"output-hash", required_argument, NULL, OPT_OUTPUT_HASH},
-	{"in-place", no_argument, NULL, OPT_IN_PLACE},
-	{"backup", required_argument, NULL, OPT_BACKUP},
-	{"undo", required_argument, NULL, OPT_UNDO},
-	{"force", no_argument, NULL, OPT_FORCE},
-	{"jobs", required_argument, NULL, OPT_JOBS},
-	{"json", no_argument, NULL, OPT_JSON},
-	{"quiet", no_argument, NULL, OPT_QUIET},
-	{NULL, 0, NULL, 0},
-};
-
 /* Hex digits, "-" for none, or "random" for 32 bytes that nobody has had. */
-static int parse_salt(struct verity_params *p, const char *text)
+static int take_salt(void *into, const char *text)
 {
+	struct verity_params *p = into;
 	size_t length = strlen(text);
 	p->salt_size = 0;
 	if (!strcmp(text, "-"))
@@ -84,136 +36,88 @@ static int parse_salt(struct verity_params *p, const char *text)
 	return 0;
 }
 
-static int parse_uuid(struct verity_options *o, const char *text)
+static int take_uuid(void *into, const char *text)
 {
+	struct verity_options *o = into;
 	o->uuid_given = true;
 	if (uuid_decode(text, o->params.uuid))
 		return error_usage("--uuid: '%s' is not a UUID", text);
 	return 0;
 }
 
-/* Numbers that are checked for sense later, where a superblock's are too. */
-static int parse_u32(const char *option, const char *text, uint32_t *value)
+static int take_algorithm(void *into, const char *name)
 {
-	uint64_t v;
-	int r = argument_number(option, text, 0, UINT32_MAX, &v);
-	if (r == 0)
-		*value = (uint32_t)v;
-	return r;
+	return hash_by_name(name, into);
 }
 
-static int parse_version(struct verity_params *p, const char *text)
+static int take_data_blocks(void *into, const char *text)
 {
-	uint32_t v;
-	int r = parse_u32("--format", text, &v);
-	if (r == 0)
-		p->version = v;
-	return r;
+	struct verity_options *o = into;
+	o->data_blocks_given = true;
+	return argument_number(
+		"--data-blocks", text, 1, UINT64_MAX, &o->params.data_blocks);
 }
 
-static int parse_fec_roots(struct verity_options *o, const char *text)
+static int take_hash_offset(void *into, const char *text)
 {
-	uint32_t v;
-	int r = parse_u32("--fec-roots", text, &v);
-	if (r == 0)
-		o->fec_roots = v;
-	return r;
+	struct verity_options *o = into;
+	o->hash_offset_given = true;
+	return argument_number("--hash-offset", text, 0, INT64_MAX, &o->hash_offset);
 }
 
-static int parse_flag(struct verity_options *o, int option, char **argv)
+/* Numbers are checked for sense later, where a superblock's are too. */
+static int parse(struct verity_options *o, int argc, char **argv)
 {
-	switch (option) {
-	case OPT_NO_SUPERBLOCK:
-		o->no_superblock = true;
-		return 0;
-	case OPT_IN_PLACE:
-		o->in_place = true;
-		return 0;
-	case OPT_FORCE:
-		o->force = true;
-		return 0;
-	case OPT_JSON:
-		o->json = true;
-		return 0;
-	case OPT_QUIET:
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(option, argv);
-	}
-}
-
-static int parse_option(struct verity_options *o, int option, char **argv)
-{
-	switch (option) {
-	case 'h':
-		return hash_by_name(optarg, &o->params.alg);
-	case 's':
-		return parse_salt(&o->params, optarg);
-	case 'o':
-		o->output = optarg;
-		return 0;
-	case OPT_FORMAT:
-		return parse_version(&o->params, optarg);
-	case OPT_DATA_BLOCK_SIZE:
-		return parse_u32("--data-block-size", optarg, &o->params.data_block_size);
-	case OPT_HASH_BLOCK_SIZE:
-		return parse_u32("--hash-block-size", optarg, &o->params.hash_block_size);
-	case OPT_DATA_BLOCKS:
-		o->data_blocks_given = true;
-		return argument_number(
-			"--data-blocks", optarg, 1, UINT64_MAX, &o->params.data_blocks);
-	case OPT_HASH_OFFSET:
-		o->hash_offset_given = true;
-		return argument_number(
-			"--hash-offset", optarg, 0, INT64_MAX, &o->hash_offset);
-	case OPT_UUID:
-		return parse_uuid(o, optarg);
-	case OPT_ROOT_HASH_FILE:
-		o->root_hash_file = optarg;
-		return 0;
-	case OPT_FEC_DEVICE:
-		o->fec_device = optarg;
-		return 0;
-	case OPT_FEC_OFFSET:
-		return argument_number(
-			"--fec-offset", optarg, 0, INT64_MAX, &o->fec_offset);
-	case OPT_OUTPUT_HASH:
-		o->output_hash = optarg;
-		return 0;
-	case OPT_BACKUP:
-		o->backup = optarg;
-		return 0;
-	case OPT_UNDO:
-		o->undo = optarg;
-		return 0;
-	case OPT_FEC_ROOTS:
-		return parse_fec_roots(o, optarg);
-	case OPT_JOBS:
-		return argument_jobs(optarg, &o->jobs);
-	default:
-		return parse_flag(o, option, argv);
-	}
+	struct verity_params *p = &o->params;
+	bool quiet = false;
+	const struct argument table[] = {
+		{.name = "hash", .letter = 'h', .take = take_algorithm, .into = &p->alg},
+		{.name = "salt", .letter = 's', .take = take_salt, .into = p},
+		{.name = "output", .letter = 'o', .text = &o->output},
+		{.name = "format", .number = &p->version, .max = UINT32_MAX},
+		{.name = "data-block-size",
+			.number = &p->data_block_size,
+			.max = UINT32_MAX},
+		{.name = "hash-block-size",
+			.number = &p->hash_block_size,
+			.max = UINT32_MAX},
+		{.name = "data-blocks", .take = take_data_blocks, .into = o},
+		{.name = "hash-offset", .take = take_hash_offset, .into = o},
+		{.name = "no-superblock", .flag = &o->no_superblock},
+		{.name = "uuid", .take = take_uuid, .into = o},
+		{.name = "root-hash-file", .text = &o->root_hash_file},
+		{.name = "fec-device", .text = &o->fec_device},
+		{.name = "fec-offset", .big = &o->fec_offset, .max = INT64_MAX},
+		{.name = "fec-roots", .number = &o->fec_roots, .max = UINT32_MAX},
+		{.name = "output-hash", .text = &o->output_hash},
+		{.name = "in-place", .flag = &o->in_place},
+		{.name = "backup", .text = &o->backup},
+		{.name = "undo", .text = &o->undo},
+		{.name = "force", .flag = &o->force},
+		ARGUMENT_JOBS(&o->jobs),
+		{.name = "json", .flag = &o->json},
+		{.name = "quiet", .flag = &quiet},
+		{0},
+	};
+	int first = arguments_parse(table, argc, argv);
+	progress_silence(quiet);
+	return first;
 }
 
 int verity_options_parse(
 	struct verity_options *o, int argc, char **argv, int min, int max)
 {
 	*o = (struct verity_options){.params = VERITY_DEFAULTS, .fec_roots = 2};
-	int option, r = 0;
-	opterr = 0;
-	while (r == 0 &&
-		(option = getopt_long(argc, argv, ":h:s:o:", options, NULL)) != -1)
-		r = parse_option(o, option, argv);
-	if (r < 0)
-		return r;
-	o->n_arguments = argc - optind;
+	int first = parse(o, argc, argv);
+	if (first < 0)
+		return first;
+	o->n_arguments = argc - first;
 	if (o->n_arguments < min || o->n_arguments > max)
 		return error_usage(
 			"verity %s: %d arguments are too %s; see cairn help verity",
 			argv[0], o->n_arguments, o->n_arguments < min ? "few" : "many");
 	for (int i = 0; i < o->n_arguments; i++)
-		o->arguments[i] = argv[optind + i];
+		o->arguments[i] = argv[first + i];
 	return 0;
 }
 

@@ -21,6 +21,21 @@ test_unknown_verb() {
 	refused 2 'no verb is given' "$cairn"
 }
 
+test_refused_options_are_named_as_they_were_given() {
+	echo hello >file
+	expect 0 "$cairn" digest --comp --jobs=2 file
+	refused 2 'sign: option --key needs a value$' "$cairn" sign os.raw --key
+	refused 2 'digest: option -c needs a value$' "$cairn" digest -c
+	refused 2 'digest: option -x is not known' "$cairn" digest -rx file
+	refused 2 'digest: option --compact=1 is not known or takes no value$' "$cairn" digest --compact=1 file
+	refused 2 'digest: option --no-such is not known' "$cairn" digest file --no-such
+	refused 2 "--jobs: '2x' is not a number" "$cairn" digest --jobs=2x file
+	refused 2 '--jobs: 0 is not from 1 to 1024' "$cairn" digest --jobs=0 file
+	expect 0 "$cairn" digest -- file
+	echo hello >--json
+	expect 0 "$cairn" digest -- --json
+}
+
 # What has results: each line is a command that is good, at any time.
 programs_with_results() {
 	echo hello >file
