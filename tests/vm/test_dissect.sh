@@ -37,7 +37,9 @@ system() {
 		#!/bin/bash
 		mkdir -p /run/results /run/extensions /run/confexts
 		cd /run/results
-		disk() { cat /dev/disk/by-id/virtio-cairn-extension-$1; }
+		# udev names the disks, on a busy machine after this begins.
+		there() { until [ -b "$1" ]; do sleep 0.1; done; echo "$1"; }
+		disk() { cat "$(there /dev/disk/by-id/virtio-cairn-extension-$1)"; }
 		modprobe loop
 		say() { "${@:2}" >$1 2>&1 </dev/null; echo "status $?" >>$1; }
 		disk 0 >/run/hello.raw
@@ -58,7 +60,7 @@ system() {
 		mv /run/hello.raw /run/extensions/hello.raw
 		say stranger systemd-sysext --image-policy=root=signed:=absent merge --no-reload
 		say strangers cat /usr/share/hello
-		tar -cf /dev/disk/by-id/virtio-cairn-collect . && sync
+		tar -cf "$(there /dev/disk/by-id/virtio-cairn-collect)" . && sync
 		echo MARKER end >/dev/console
 		systemctl poweroff --force --force
 	END
