@@ -167,11 +167,12 @@ demo: ## build, verify and boot a signed Debian image, and damage a copy
 # As many jobs as there are processors, unless make was told how many.
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
-# Everything is compiled while setup-tools and base, the two more jobs, wait for downloads.
+# Everything is compiled while what is downloaded comes.
 check: ## run all tests, set-up included
 	$(Q)tests/packages/install build run check demo fuzz
-	$(Q)$(MAKE) --no-print-directory $(PARALLEL:%=-j$(shell expr $$(nproc) + 2)) \
-		setup-tools base check-programs fuzz-programs
+	$(Q)$(MAKE) --no-print-directory setup-tools base & \
+		$(MAKE) --no-print-directory $(PARALLEL) check-programs fuzz-programs; \
+		compiled=$$?; wait $$! && exit $$compiled
 	$(Q)$(MAKE) --no-print-directory fuzz-run
 	$(Q)$(MAKE) --no-print-directory check-run
 
