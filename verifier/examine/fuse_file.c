@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/error.h"
@@ -38,8 +39,15 @@ int fuse_file_open(int mount, bool writable)
 {
 	char path[32];
 	snprintf(path, sizeof path, "/proc/self/fd/%d", mount);
+	struct stat st;
 	int fd = open(path, (writable ? O_RDWR : O_RDONLY) | O_CLOEXEC);
 	int r = fd < 0 ? error_errno("cannot open a file of our own") : fd;
 	close(mount);
+	/* Loop devices of older kernels (6.12) take the size that was asked for last: 0.
+	 */
+	if (r >= 0 && fstat(fd, &st) < 0) {
+		r = error_errno("cannot stat a file of our own");
+		close(fd);
+	}
 	return r;
 }
