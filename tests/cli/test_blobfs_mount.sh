@@ -419,6 +419,8 @@ test_an_ordinary_user_mounts() {
 	chmod 755 "$T"
 	chmod 644 x.img
 	chown nobody mnt
+	# Where the build directory is, others may not be allowed to look.
+	install -m 755 "$CAIRN_BUILD/mount.blobfs" .
 	[ -c /dev/fuse ] || skip "this kernel has no FUSE"
 	# As udev makes it, whatever it is here.
 	mknod -m 666 fuse c 10 229
@@ -426,7 +428,7 @@ test_an_ordinary_user_mounts() {
 		mount --make-rprivate /
 		mount --bind fuse /dev/fuse
 		user='setpriv --reuid nobody --regid nogroup --clear-groups'
-		\$user mount.blobfs x.img mnt
+		\$user ./mount.blobfs x.img mnt
 		\$user cmp f3000001 $(path "$(digest f3000001)")
 		# It is this user's alone, as allow_other is for root to give.
 		! cat $(path "$(digest f3000001)") 2>denied || exit 90
@@ -436,7 +438,7 @@ test_an_ordinary_user_mounts() {
 		! mountpoint -q mnt || exit 91
 		# Who may not read the image cannot mount it.
 		chmod 600 x.img
-		! \$user mount.blobfs x.img mnt 2>denied || exit 92
+		! \$user ./mount.blobfs x.img mnt 2>denied || exit 92
 		grep -q 'x.img: .*Permission denied' denied
 	END
 	expect 0 unshare -m bash -eu script

@@ -163,6 +163,7 @@ test_same_bytes_unprivileged() {
 	mkdir -p build/suite
 	cp -a "$CAIRN_BUILD"/{cairn,init,tools} build/
 	cp -a "$CAIRN_BUILD/suite/erofs" build/suite/
+	chmod -R a+rX build
 	install -d -o nobody mine
 	local fs
 	for fs in erofs squashfs; do

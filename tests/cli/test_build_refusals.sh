@@ -55,6 +55,7 @@ test_unreadable_trees() {
 	mkdir -p build/suite results
 	cp -a "$CAIRN_BUILD"/{cairn,init,tools} build/
 	cp -a "$CAIRN_BUILD/suite/erofs" build/suite/
+	chmod -R a+rX build
 	chown nobody results
 	local nobody='setpriv --reuid=65534 --regid=65534 --clear-groups build/cairn'
 	expect 0 $nobody build tree -o results/os.raw

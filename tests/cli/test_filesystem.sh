@@ -101,7 +101,8 @@ test_same_bytes_whatever_the_host() {
 	cp -r "$CAIRN_TOP/build/tools" nobody/
 	cp -r "$CAIRN_TOP/build/suite/erofs" nobody/suite/
 	cp "$CAIRN_BUILD/tests/helpers/make-filesystem" dense.tar nobody/
-	chmod 755 "$T" nobody
+	chmod 755 "$T"
+	chmod -R a+rX nobody
 	chown 65534 nobody
 	touch T/etc/a.b -r copy/etc/a.b
 	cat T/var/text >/dev/null
@@ -307,7 +308,7 @@ test_bad_directories_are_refused() {
 	expect 0 make_filesystem T ext4 image
 	[ "$(mounted image stat -c %Y mnt/file)" = "$(stat -c %Y T/file)" ]
 	mkdir nobody
-	cp "$CAIRN_BUILD/tests/helpers/make-filesystem" nobody/
+	install -m 755 "$CAIRN_BUILD/tests/helpers/make-filesystem" nobody/
 	chmod 0 T/file
 	chmod 755 "$T" T
 	chown 65534 nobody
