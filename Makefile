@@ -46,7 +46,7 @@ FUZZERS := $(patsubst tests/fuzz/%.c,$(BUILD)/tests/fuzz/%,$(wildcard tests/fuzz
 
 .PHONY: all units asan-units base demo check check-long check-programs check-run bench bench-vm \
 	evidence fuzz fuzz-programs afl-fuzzers clang-fuzzers fuzz-run install install-system \
-	uninstall clean format help prove
+	uninstall plain-path clean format help prove
 .SECONDARY:
 .DELETE_ON_ERROR:
 
@@ -164,11 +164,16 @@ demo: ## build, verify and boot a signed Debian image, and damage a copy
 	$(Q)tests/demo
 
 # ---- tests -------------------------------------------------------------------------
+# The programs can be built anywhere, but the tests are scripts.
+plain-path:
+	$(Q)case '$(CURDIR)' in *[[:space:]]*) \
+		echo '$(CURDIR): the tests need a path without blanks' >&2; exit 1;; esac
+
 # As many jobs as there are processors, unless make was told how many.
 PARALLEL = $(if $(filter -j%,$(MAKEFLAGS)),,-j$(shell nproc))
 
 # Everything is compiled while what is downloaded comes.
-check: ## run all tests, set-up included
+check: plain-path ## run all tests, set-up included
 	$(Q)tests/packages/install build run check demo fuzz
 	$(Q)$(MAKE) --no-print-directory setup-tools base & \
 		$(MAKE) --no-print-directory $(PARALLEL) check-programs fuzz-programs; \
@@ -176,7 +181,7 @@ check: ## run all tests, set-up included
 	$(Q)$(MAKE) --no-print-directory fuzz-run
 	$(Q)$(MAKE) --no-print-directory check-run
 
-check-run: check-programs
+check-run: plain-path check-programs
 	$(Q)tests/run $(UNIT) $(UNIT:$(BUILD)/%=$(BUILD)/asan/%) $(wildcard tests/cli/test_*.sh tests/vm/test_*.sh)
 
 # The unit tests run twice: as they are, and under ASan and UBSan.
