@@ -63,6 +63,7 @@ test_the_system_runs() {
 	member extension/hello '^hello$'
 	member extensions.json "\"rootHash\": ?\"$hash\""
 	member extensions.json '"sequence": ?1,'
+	member extensions.list '^sysext   disk      hello /dev/vdb$'
 	member state.json '"extensions": ?1,'
 	member journal 'Finished cairn-extension.service'
 	# A good boot: the loader counts it no more, and the floor in the TPM is raised.
