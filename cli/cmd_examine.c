@@ -213,6 +213,7 @@ static int examine(struct options *o)
 	if (r == 0 && o->report)
 		r = dossier_open(&d, o->report, o->list_files);
 	o->examine.files = o->list_files ? &d.files : NULL;
+	e.log.copy = d.unfinished;
 	if (r == 0)
 		r = examine_run(&o->examine, &e);
 	if (r == 0)

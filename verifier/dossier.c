@@ -2,7 +2,9 @@
 #include "verifier/dossier.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include "core/hash.h"
 #include "core/hex.h"
@@ -28,6 +30,25 @@ static int open_part(struct dossier *d, const char *directory, size_t part)
 		       : output_open(&d->outputs[part], buffer_text(&path), 0666, false);
 }
 
+/* Last of all, so that nobody finds a log of what could not begin. */
+static int open_unfinished(struct dossier *d, const char *path)
+{
+	d->directory = path_open_dir(path);
+	if (d->directory < 0)
+		return d->directory;
+	int fd = openat(d->directory, DOSSIER_UNFINISHED,
+		O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0666);
+	if (fd < 0 && errno == EEXIST)
+		return error_set(STATUS_USAGE, EEXIST,
+			"%s/" DOSSIER_UNFINISHED ": an examination that was killed, or "
+			"still runs, has its log there",
+			path);
+	if (fd < 0)
+		return error_errno("%s/" DOSSIER_UNFINISHED ": cannot create", path);
+	d->unfinished = fd;
+	return 0;
+}
+
 int dossier_open(struct dossier *d, const char *path, bool list_files)
 {
 	BUFFER inside = {0};
@@ -39,7 +60,9 @@ int dossier_open(struct dossier *d, const char *path, bool list_files)
 		r = open_part(d, path, i);
 	if (r == 0 && list_files)
 		r = buffer_printf(&inside, "%s/%s", path, names[DOSSIER_DFXML]);
-	return r == 0 && list_files ? file_scratch(&d->files, buffer_text(&inside)) : r;
+	if (r == 0 && list_files)
+		r = file_scratch(&d->files, buffer_text(&inside));
+	return r < 0 ? r : open_unfinished(d, path);
 }
 
 static int make_log(struct dossier *d, const struct event_log *log)
@@ -140,4 +163,12 @@ void dossier_close(struct dossier *d)
 		buffer_free(&d->texts[i]);
 	}
 	file_close(&d->files);
+	if (d->unfinished) {
+		unlinkat(d->directory, DOSSIER_UNFINISHED, 0);
+		close(d->unfinished);
+	}
+	if (d->directory >= 0)
+		close(d->directory);
+	d->unfinished = 0;
+	d->directory = -1;
 }

@@ -26,6 +26,8 @@ struct dossier {
 	bool with_page;              /* report.html as well */
 	bool to_directory;           /* else the texts are made, and nothing is written */
 	struct output outputs[DOSSIER_PARTS];
+	int directory;     /* where the report goes; -1 before dossier_open */
+	int unfinished;    /* open for the log's lines; 0: there is no such file */
 	struct file files; /* without a name: the file objects of report.dfxml */
 	struct buffer texts[DOSSIER_PARTS]; /* that of the DFXML is not kept */
 };
@@ -34,14 +36,16 @@ struct dossier {
 	((struct dossier){                                                              \
 		.outputs = {OUTPUT_CLOSED, OUTPUT_CLOSED, OUTPUT_CLOSED, OUTPUT_CLOSED, \
 			OUTPUT_CLOSED, OUTPUT_CLOSED, OUTPUT_CLOSED},                   \
+		.directory = -1,                                                        \
 		.files = FILE_CLOSED})
 #define AUTO_DOSSIER __attribute__((cleanup(dossier_close))) struct dossier
 
 /*
  * Prepares a report in the directory PATH, made if need be, before anything is examined:
  * one that cannot be written is no use at the end. A report that is there is refused,
- * -EEXIST, STATUS_USAGE. With LIST_FILES `files` is open for the list. `signer`
- * and `with_page` are to be set before.
+ * -EEXIST, STATUS_USAGE, and so is what is left of an examination that was killed: until
+ * dossier_close `unfinished` is the file DOSSIER_UNFINISHED. With LIST_FILES `files` is
+ * open for the list. `signer` and `with_page` are to be set before.
  */
 int dossier_open(struct dossier *d, const char *path, bool list_files);
 

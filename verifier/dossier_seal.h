@@ -16,6 +16,9 @@
 /* The log, which report.json names the head of (verifier/event_log.h). */
 #define DOSSIER_EVENTS "report.log"
 
+/* The log while the examination runs: what is left of one that was killed. */
+#define DOSSIER_UNFINISHED "report.log.unfinished"
+
 /*
  * A certificate signs reports if it names none of our purposes: a key for images is not
  * one for testimony. -EKEYREJECTED, STATUS_TRUST.

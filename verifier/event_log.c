@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "core/hash.h"
 #include "core/hex.h"
@@ -60,6 +61,10 @@ static int append(struct event_log *log, const char *word, const char *text)
 		r = hash_parts(HASH_SHA256, &whole, 1, log->head.sha256);
 	if (r == 0)
 		r = buffer_append(&log->text, line.data, line.size);
+	/* A line that is cut off would only hide those behind it. */
+	if (r == 0 && log->copy &&
+		write(log->copy, line.data, line.size) != (ssize_t)line.size)
+		log->copy = 0;
 	log->head.n_lines++;
 	return r;
 }

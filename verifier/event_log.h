@@ -25,6 +25,7 @@ struct event_log {
 	struct buffer text; /* all lines */
 	struct event_log_head head;
 	bool incomplete; /* memory ran out: it must not be used */
+	int copy;        /* gets each line when it is made, if it can; 0: there is none */
 };
 
 /* The last line's WORD. */

@@ -236,6 +236,32 @@ test_log() {
 	refused 5 'does not say what the log was' "$cairn" verify --quiet --no-signature altered
 }
 
+# What it did until then stays, chained as far as it goes, and under a name that says so.
+test_log_of_a_killed_examination() {
+	local pid i
+	image
+	"$cairn" examine --quiet --report report image.raw -- sh -c 'echo >"$0"; sleep 100' "$T/runs" 2>/dev/null &
+	pid=$!
+	for ((i = 0; i < 1200; i++)); do
+		[ ! -e runs ] || break
+		sleep 0.05
+	done
+	refused 2 'killed, or still runs' "$cairn" examine --quiet --report report image.raw -- true
+	kill -KILL $pid
+	wait $pid 2>/dev/null || true
+	[ "$(ls -A report)" = report.log.unfinished ]
+	cut -d' ' -f4 report/report.log.unfinished | tr '\n' ' ' >words
+	grep -q '^begin called opened hashed shown .*ok run $' words || fail "$(cat words)"
+	[ "$(tail -n 1 report/report.log.unfinished | cut -d' ' -f3)" = \
+		"$(tail -n 2 report/report.log.unfinished | head -n 1 | sha256sum | cut -d' ' -f1)" ]
+	refused 2 'killed, or still runs' "$cairn" examine --quiet --report report image.raw -- true
+	rm report/report.log.unfinished
+	expect 0 "$cairn" examine --quiet --report report image.raw -- cp "$T/report/report.log.unfinished" "$T/until"
+	# It is how the whole one begins.
+	head -n "$(wc -l <until)" report/report.log | cmp - until
+	[ ! -e report/report.log.unfinished ]
+}
+
 # Also when nothing could be examined, and with more than one fault.
 test_log_of_failure() {
 	truncate -s 1M empty.raw
