@@ -143,6 +143,11 @@ int blobfs_failed(const struct blobfs *fs, const char *name, int error)
 			"%s: offset %ju: a version or feature of blobfs not known here",
 			name, at);
 	case BLOBFS_MALFORMED:
+		if (fs->device_size > fs->platform.size)
+			return error_format("%s: offset %ju: says that there are %ju "
+					    "bytes, there are only %ju",
+				name, at, (uintmax_t)fs->device_size,
+				(uintmax_t)fs->platform.size);
 		return error_format(
 			"%s: offset %ju: malformed blobfs structure", name, at);
 	case BLOBFS_DAMAGED:

@@ -40,7 +40,8 @@ static int insert_extent(struct blobfs_space *s, size_t at, struct blobfs_extent
 /* A crash, or damage to a superblock, may still bring back the generation before. */
 static bool is_usable(const struct blobfs_space *s, const struct blobfs_extent *e)
 {
-	return e->generation == 0 || (s->reuse && e->generation + 2 <= s->building);
+	return e->generation == 0 || (s->reuse && e->generation < s->building &&
+					     s->building - e->generation >= 2);
 }
 
 static uint64_t end_of(const struct blobfs_extent *e)
@@ -102,7 +103,7 @@ int blobfs_space_take(struct blobfs_space *s, uint64_t blocks, uint64_t *offset)
 	if (u64_mul(blocks, BLOBFS_BLOCK, &size) || u64_add(s->end, size, &end) ||
 		end > INT64_MAX || (!s->grows && end > s->limit))
 		return error_set(STATUS_FAILED, ENOSPC,
-			"the image is full: %ju more blocks of %ju bytes are needed",
+			"%s: is full: %ju more blocks of %ju bytes are needed", s->name,
 			(uintmax_t)blocks, (uintmax_t)BLOBFS_BLOCK);
 	*offset = s->end;
 	s->end = end;

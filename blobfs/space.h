@@ -23,6 +23,7 @@ struct blobfs_space {
 	uint64_t building; /* the generation that is being written */
 	bool reuse;        /* no reader may still look at what was freed */
 	bool lowest;       /* take the first extent that fits, not the smallest */
+	const char *name;  /* of the image, for messages; the caller's */
 };
 
 void blobfs_space_free(struct blobfs_space *s);

@@ -37,6 +37,7 @@ void blobfs_store_close(struct blobfs_store *s)
 static int start_change(struct blobfs_store *s)
 {
 	s->changing = true;
+	s->space.name = s->device->name;
 	s->space.building = s->fs.generation + 1;
 	blobfs_space_join(&s->space);
 	memcpy(s->refs, s->fs.refs, sizeof s->refs);
@@ -51,6 +52,9 @@ int blobfs_store_begin(struct blobfs_store *s)
 	if (s->fs.ro_compatible & ~BLOBFS_RO_COMPATIBLE)
 		return error_format(
 			"%s: has features that only allow reading it", s->device->name);
+	if (s->fs.generation == UINT64_MAX)
+		return error_format("%s: generation %ju is the last there can be",
+			s->device->name, (uintmax_t)s->fs.generation);
 	/* What the newer state holds would be written over. */
 	if (s->fs.unread)
 		return error_set(STATUS_FAILED, EIO,
