@@ -237,21 +237,21 @@ class Scale(Row):
 
 
 def scaling_rows(t, n):
-    few, many, new = t.make(1000), t.make(n), t.path("new")
+    few, many, new = t.path("few.blobfs"), t.path("many.blobfs"), t.path("new")
+    sources = t.make(1000), t.make(n)
     with open(t.path("wanted"), "w") as f:
         f.write("blob 777\n")
     wanted = t.digest(t.path("wanted"))
 
     def fill():
-        refresh((few, t.path("few")), (many, t.path("many")))()
+        refresh(*zip(sources, (few, many)))()
         with open(new, "w") as f:
             f.write("new at %r\n" % time.time())
     label = "10^%d blobs" % (len(str(n)) - 1)
     add = lambda image: [t.cairn, "blob", "add", "--quiet", image, new]
     get = lambda image: [t.cairn, "blob", "get", "--quiet", image, wanted]
     show = lambda image: [t.blobfs("dump"), image]
-    return [Scale("%s, %s" % (verb, label), 4096, f(t.path("many")), f(t.path("few")), target,
-                  fill)
+    return [Scale("%s, %s" % (verb, label), 4096, f(many), f(few), target, fill)
             for verb, f, target in (("open", show, 1.2), ("look up", get, 1.2), ("add", add, 1.5))]
 
 
