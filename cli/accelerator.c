@@ -138,6 +138,17 @@ static int probe(const struct file *kernel)
 	return works;
 }
 
+/* Empty if there is none: a home that does not exist is not made. */
+static int cache_directory(struct buffer *path)
+{
+	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
+	if (cache && *cache == '/')
+		return buffer_printf(path, "%s/cairn", cache);
+	if (!home || *home != '/' || access(home, F_OK) < 0)
+		return 0;
+	return buffer_printf(path, "%s/.cache/cairn", home);
+}
+
 /* The cache's file for this combination. NULL text if there is no place for it. */
 static int cache_path(const struct file *kernel, struct buffer *path)
 {
@@ -163,18 +174,16 @@ static int cache_path(const struct file *kernel, struct buffer *path)
 	struct span s = buffer_span(&key);
 	if (r == 0)
 		r = hash_parts(HASH_SHA256, &s, 1, digest);
-	const char *cache = getenv("XDG_CACHE_HOME"), *home = getenv("HOME");
-	if (r < 0 || ((!cache || *cache != '/') && (!home || *home != '/')))
+	if (r == 0)
+		r = cache_directory(path);
+	if (r < 0 || !path->size)
 		return r;
-	r = cache && *cache == '/' ? buffer_printf(path, "%s/cairn", cache)
-				   : buffer_printf(path, "%s/.cache/cairn", home);
-	if (r == 0 && path_make_dirs(buffer_text(path), 0700) < 0) {
+	if (path_make_dirs(buffer_text(path), 0700) < 0) {
 		error_clear(); /* a home that cannot be written costs time, no more */
 		buffer_free(path);
 		return 0;
 	}
-	return r == 0 ? buffer_printf(path, "/kvm-%.16s", hex_encode(digest, 32, hex))
-		      : r;
+	return buffer_printf(path, "/kvm-%.16s", hex_encode(digest, 32, hex));
 }
 
 int accelerator_choose(const struct file *kernel, enum accel *accel)

@@ -50,6 +50,20 @@ disk() {
 	[ -e "$guest/initrd" ] && [ "$guest/initrd" -nt "$CAIRN_TOP/tests/vm/guest.c" ] || initrd >/dev/null
 }
 
+# Whether kvm boots a kernel is remembered, but no home directory is made for that.
+test_a_home_that_is_not_there() {
+	disk
+	echo no kernel >k
+	mkdir home
+	local home
+	for home in home none; do
+		refused 1 'invalid kernel header' env -u XDG_CACHE_HOME HOME="$T/$home" \
+			$cairn boot --quiet --timeout 60 --kernel k disk.raw
+	done
+	[ ! -w /dev/kvm ] || [ -n "$(ls home/.cache/cairn)" ]
+	[ ! -e none ] || fail "made $(find none)"
+}
+
 test_options() {
 	disk
 	expect 0 $cairn $(small hang --dry-run --memory 300 --smp 1)
