@@ -236,6 +236,55 @@ test_log() {
 	refused 5 'does not say what the log was' "$cairn" verify --quiet --no-signature altered
 }
 
+# By their signatures alone, as libblkid knows them: those of others, made by hand.
+test_what_no_mount_is_tried_of() {
+	local name words
+	python3 - <<-'P'
+		import struct, zlib
+		def save(name, offset, data):
+		    with open(name, "wb") as f:
+		        f.truncate(8 << 20)
+		        f.seek(offset)
+		        f.write(data)
+		# Label in sector 1; its CRC begins elsewhere than zlib's, and is not inverted.
+		label = struct.pack("<I8s", 32, b"LVM2 001").ljust(492, b"\0")
+		crc = zlib.crc32(label, 0xf597a6cf ^ 0xffffffff) ^ 0xffffffff
+		save("LVM2_member", 512, b"LABELONE" + struct.pack("<QI", 1, crc) + label)
+		# Superblock of version 1.2: magic, version, level, size, place; a sum of words.
+		md = bytearray(256)
+		struct.pack_into("<II", md, 0, 0xa92b4efc, 1)
+		md[16:32] = b"0123456789abcdef"
+		struct.pack_into("<i", md, 72, 1)
+		struct.pack_into("<QQ", md, 80, 8000, 0)
+		struct.pack_into("<Q", md, 144, 8)
+		total = sum(struct.unpack("<64I", md))
+		struct.pack_into("<I", md, 216, (total & 0xffffffff) + (total >> 32))
+		save("linux_raid_member", 4096, md)
+		# Boot sector, and the records of the table of files that it tells of.
+		boot = bytearray(32768)
+		boot[0:11] = b"\xeb\x52\x90NTFS    "
+		struct.pack_into("<HB", boot, 11, 512, 8)
+		boot[21] = 0xf8
+		struct.pack_into("<QQQ", boot, 40, 16383, 4, 512)
+		boot[64], boot[68], boot[510], boot[511] = 0xf6, 1, 0x55, 0xaa
+		for record in 16384, 16384 + 3 * 1024:
+		    boot[record:record + 4] = b"FILE"
+		save("ntfs", 0, boot)
+	P
+	while read -r name words; do
+		refused 5 "$name: image: not examined: $name is not a file system that can be mounted safely" \
+			"$cairn" examine --quiet "$name" -- touch "$T/ran"
+		expect 5 "$cairn" examine --json "$name" -- touch "$T/ran"
+		report "d['fileSystem'] == '$name' and image['digestsBefore'] == image['digestsAfter']" out
+		report "'$words' in texts" out
+		[ ! -e ran ]
+	done <<-'W'
+		LVM2_member a physical volume of LVM
+		linux_raid_member a member of a RAID array (md)
+		ntfs an NTFS file system
+	W
+}
+
 # What it did until then stays, chained as far as it goes, and under a name that says so.
 test_log_of_a_killed_examination() {
 	local pid i
