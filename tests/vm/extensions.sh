@@ -127,7 +127,7 @@ make_keys() {
 pack() {
 	mkdir -p root/{dev,root}
 	cp "$CAIRN_BUILD/tests/vm/switch_root" root/init
-	pack_modules virtio_pci virtio_blk ext4 erofs squashfs overlay loop dm-mod dm-verity
+	pack_modules virtio_pci virtio_blk ext4 erofs squashfs overlay loop dm-mod dm-verity fuse
 }
 
 # guest : disk and initrd of the system, for $checks.

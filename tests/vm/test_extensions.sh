@@ -8,7 +8,7 @@ boot_timeout=${CAIRN_LONG:+7200}
 boot_timeout=${boot_timeout:-900}
 checks='merges_and_unmerges disks all_hierarchies shares_devices picks_versions refuses policy
 	epochs_of_the_base collisions damage submounts modes containers locks_and_limits stacks
-	foreign stress kills kills_at_calls'
+	foreign examines stress kills kills_at_calls'
 
 good_images() {
 	versions

@@ -4,7 +4,7 @@
 kernel_tree=${CAIRN_BUILD:-$(cd "$(dirname "$0")/../.." && pwd)/build}/suite/old-kernel
 . "$(dirname "$0")/extensions.sh"
 
-checks=stacks_for_real
+checks='stacks_for_real examines'
 
 test_old_kernel() {
 	make_keys
