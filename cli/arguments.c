@@ -21,15 +21,6 @@ int argument_number(
 	return 0;
 }
 
-int argument_jobs(const char *text, unsigned *jobs)
-{
-	uint64_t v = 0;
-	int r = argument_number("--jobs", text, 1, 1024, &v);
-	if (r == 0)
-		*jobs = (unsigned)v;
-	return r;
-}
-
 int argument_unknown(int result, char **argv)
 {
 	const char *what =

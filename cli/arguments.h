@@ -39,9 +39,6 @@ int arguments_parse(const struct argument *table, int argc, char **argv);
 int argument_number(const char *option, const char *text, uint64_t min, uint64_t max,
 	uint64_t *value);
 
-/* The same for --jobs. */
-int argument_jobs(const char *text, unsigned *jobs);
-
 /*
  * What getopt_long returned '?' or ':' for, as an error. ARGV as given to getopt_long,
  * with the verb in argv[0]. opterr must be 0 before.

@@ -1,5 +1,4 @@
 /* SPDX-License-Identifier: MIT */
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
@@ -20,6 +19,7 @@ struct options {
 	const char *output;
 	bool force;
 	bool json;
+	bool quiet;
 	bool allow_empty;
 	bool verify;
 	bool compact;
@@ -28,40 +28,6 @@ struct options {
 	char **rest;
 	int n_rest;
 };
-
-static int parse_option(int c, struct options *o, char **argv)
-{
-	switch (c) {
-	case 'j':
-		return argument_jobs(optarg, &o->jobs);
-	case 'o':
-		o->output = optarg;
-		return 0;
-	case 'f':
-		o->force = true;
-		return 0;
-	case 'J':
-		o->json = true;
-		return 0;
-	case 'e':
-		o->allow_empty = true;
-		return 0;
-	case 'c':
-		o->compact = true;
-		return 0;
-	case 'd':
-		o->from_dir = optarg;
-		return 0;
-	case 'V':
-		o->verify = true;
-		return 0;
-	case 'q':
-		progress_silence(true);
-		return 0;
-	default:
-		return argument_unknown(c, argv);
-	}
-}
 
 static int print_added(void *context, const char *name,
 	const uint8_t digest[BLOBFS_DIGEST_SIZE], uint64_t size)
@@ -138,71 +104,56 @@ static int collect(struct blobfs_image *image, const struct options *o)
 
 /* ---- which options and arguments each takes ---------------------------------------- */
 
-static const struct option add_options[] = {
-	{"jobs", required_argument, NULL, 'j'},
-	{"verify", no_argument, NULL, 'V'},
-	{"from-dir", required_argument, NULL, 'd'},
-	{"quiet", no_argument, NULL, 'q'},
-	{0},
-};
-
-static const struct option get_options[] = {
-	{"output", required_argument, NULL, 'o'},
-	{"force", no_argument, NULL, 'f'},
-	{"quiet", no_argument, NULL, 'q'},
-	{0},
-};
-
-static const struct option list_options[] = {
-	{"json", no_argument, NULL, 'J'},
-	{"quiet", no_argument, NULL, 'q'},
-	{0},
-};
-
-static const struct option rm_options[] = {
-	{"quiet", no_argument, NULL, 'q'},
-	{0},
-};
-
-static const struct option gc_options[] = {
-	{"compact", no_argument, NULL, 'c'},
-	{"empty", no_argument, NULL, 'e'},
-	{"quiet", no_argument, NULL, 'q'},
-	{0},
-};
+/* One bit for each. */
+enum { ADD = 1, GET = 2, LIST = 4, REMOVE = 8, COLLECT = 16, ALL = 31 };
 
 /* After the options comes an image, then MIN to MAX more arguments. */
 static const struct action {
 	const char *name;
-	const struct option *options;
+	unsigned bit;
 	int min, max;
 	bool writes;
 	int (*run)(struct blobfs_image *image, const struct options *o);
 } actions[] = {
-	{"add", add_options, 0, INT32_MAX, true, add_to},
-	{"get", get_options, 1, 1, false, get},
-	{"list", list_options, 0, 0, false, list},
-	{"rm", rm_options, 1, INT32_MAX, true, remove_from},
-	{"gc", gc_options, 0, 0, true, collect},
+	{"add", ADD, 0, INT32_MAX, true, add_to},
+	{"get", GET, 1, 1, false, get},
+	{"list", LIST, 0, 0, false, list},
+	{"rm", REMOVE, 1, INT32_MAX, true, remove_from},
+	{"gc", COLLECT, 0, 0, true, collect},
 };
 
 static int parse(int argc, char **argv, const struct action *action, struct options *o)
 {
-	int c, r = 0;
-	optind = 0;
-	opterr = 0;
-	while (r == 0 &&
-		(c = getopt_long(argc, argv, ":o:", action->options, NULL)) != -1)
-		r = parse_option(c, o, argv);
-	o->n_rest = argc - optind - 1;
-	if (r == 0 && (o->n_rest < action->min || o->n_rest > action->max))
-		r = error_usage(
+	const struct {
+		unsigned of; /* which take it */
+		struct argument argument;
+	} options[] = {
+		{ADD, ARGUMENT_JOBS(&o->jobs)},
+		{ADD, {.name = "verify", .flag = &o->verify}},
+		{ADD, {.name = "from-dir", .text = &o->from_dir}},
+		{GET, {.name = "output", .letter = 'o', .text = &o->output}},
+		{GET, {.name = "force", .flag = &o->force}},
+		{LIST, {.name = "json", .flag = &o->json}},
+		{COLLECT, {.name = "compact", .flag = &o->compact}},
+		{COLLECT, {.name = "empty", .flag = &o->allow_empty}},
+		{ALL, {.name = "quiet", .flag = &o->quiet}},
+	};
+	struct argument table[sizeof options / sizeof options[0] + 1] = {{0}};
+	size_t n = 0;
+	for (size_t i = 0; i < sizeof options / sizeof options[0]; i++)
+		if (options[i].of & action->bit)
+			table[n++] = options[i].argument;
+	int first = arguments_parse(table, argc, argv);
+	if (first < 0)
+		return first;
+	o->n_rest = argc - first - 1;
+	if (o->n_rest < action->min || o->n_rest > action->max)
+		return error_usage(
 			"blob %s: see cairn help blob for the arguments", argv[0]);
-	if (r == 0) {
-		o->image = argv[optind];
-		o->rest = argv + optind + 1;
-	}
-	return r;
+	progress_silence(o->quiet);
+	o->image = argv[first];
+	o->rest = argv + first + 1;
+	return 0;
 }
 
 static int run_action(int argc, char **argv)

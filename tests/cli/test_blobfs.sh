@@ -113,6 +113,8 @@ test_a_tree_is_added_at_once() {
 	refused 1 'No such file' cairn blob add x.img new missing
 	cmp x.img y.img
 	refused 2 'which files' cairn blob add x.img
+	refused 2 'option -o is not known' cairn blob list -o got x.img
+	refused 2 'option --jobs is not known' cairn blob gc --jobs 2 x.img
 }
 
 # A file with holes from what was removed, ends as small as one made anew.
