@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: MIT */
-#include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "cli/arguments.h"
@@ -258,24 +256,6 @@ static int run_check(const struct digest_options *o)
 	return r;
 }
 
-/* What goes on behind the size that was told is not what was meant. */
-static int check_end(const struct file *f, uint64_t size)
-{
-	struct stat st;
-	uint8_t more;
-	if (fstat(f->fd, &st) < 0)
-		return error_errno("%s: cannot stat", f->name);
-	bool is_stream = S_ISFIFO(st.st_mode) || S_ISSOCK(st.st_mode);
-	ssize_t n = is_stream ? read(f->fd, &more, 1) : f->size > size;
-	if (n < 0 && interrupt_check() < 0)
-		return -EINTR;
-	if (n < 0)
-		return error_errno("%s: cannot read", f->name);
-	return n ? error_format(
-			   "%s: goes on after its %ju bytes", f->name, (uintmax_t)size)
-		 : 0;
-}
-
 /* Standard input of a size that is known beforehand, since the digest begins with it. */
 static int run_stdin(const struct digest_options *o)
 {
@@ -285,11 +265,13 @@ static int run_stdin(const struct digest_options *o)
 	int r = digest_list_add(&list, "-");
 	if (r == 0)
 		r = file_from_fd(&f, dup(STDIN_FILENO), "standard input");
+	/* Of a file, not of a pipe, it is known that it goes on. */
+	if (r == 0 && f.size > o->size)
+		r = error_format(
+			"%s: goes on after its %ju bytes", f.name, (uintmax_t)o->size);
 	if (r == 0)
 		r = fsverity_digest_file(
 			&o->params, &data, o->jobs, list.files[0].digest);
-	if (r == 0)
-		r = check_end(&f, o->size);
 	return r < 0 ? r : print_list(o, &list);
 }
 

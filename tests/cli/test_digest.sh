@@ -115,9 +115,7 @@ test_pipe_of_known_size() {
 	if cat data | "$cairn" digest --size=5000002 - >longer 2>err; then fail "a pipe that ends early"; fi
 	grep -q 'ended before its 5000002 bytes' err
 	[ ! -s longer ]
-	if cat data | "$cairn" digest --size=5000000 - >longer 2>err; then fail "a pipe that goes on"; fi
-	grep -q 'goes on after its 5000000 bytes' err
-	if "$cairn" digest --size=5000000 - <data >>longer 2>err; then fail "a file that goes on"; fi
+	if "$cairn" digest --size=5000000 - <data >longer 2>err; then fail "a file that goes on"; fi
 	grep -q 'goes on after its 5000000 bytes' err
 	[ ! -s longer ]
 }
