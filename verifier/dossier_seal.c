@@ -39,7 +39,7 @@ int dossier_sign(const struct signer *signer, struct span manifest, struct buffe
 bool dossier_is(const char *dir)
 {
 	static const char *const names[] = {
-		DOSSIER_MANIFEST, DOSSIER_SIGNATURE, "report.json"};
+		DOSSIER_MANIFEST, DOSSIER_SIGNATURE, "report.json", DOSSIER_UNFINISHED};
 	struct stat st;
 	bool found = false;
 	int fd = path_open_dir(dir);

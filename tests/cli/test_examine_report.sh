@@ -304,6 +304,7 @@ test_log_of_a_killed_examination() {
 	[ "$(tail -n 1 report/report.log.unfinished | cut -d' ' -f3)" = \
 		"$(tail -n 2 report/report.log.unfinished | head -n 1 | sha256sum | cut -d' ' -f1)" ]
 	refused 2 'killed, or still runs' "$cairn" examine --quiet --report report image.raw -- true
+	refused 1 'report: report.sha256: is not there' "$cairn" verify --quiet report
 	rm report/report.log.unfinished
 	expect 0 "$cairn" examine --quiet --report report image.raw -- cp "$T/report/report.log.unfinished" "$T/until"
 	# It is how the whole one begins.
