@@ -138,7 +138,7 @@ static void archive_out_free(struct archive_out *out)
 	archive_write_free(out->archive);
 }
 
-static int archive_out_open(struct archive_out *out, bool zstd, struct buffer *cpio)
+static int archive_out_open(struct archive_out *out, struct buffer *cpio)
 {
 	*out = (struct archive_out){.archive = archive_write_new(),
 		.entry = archive_entry_new(),
@@ -146,9 +146,6 @@ static int archive_out_open(struct archive_out *out, bool zstd, struct buffer *c
 	if (!out->archive || !out->entry)
 		return error_memory();
 	if (archive_write_set_format_cpio_newc(out->archive) != ARCHIVE_OK ||
-		(zstd && (archive_write_add_filter_zstd(out->archive) != ARCHIVE_OK ||
-				 archive_write_set_filter_option(out->archive, "zstd",
-					 "compression-level", "19") != ARCHIVE_OK)) ||
 		archive_write_set_bytes_in_last_block(out->archive, 1) != ARCHIVE_OK ||
 		archive_write_open(out->archive, cpio, NULL, keep, NULL) != ARCHIVE_OK)
 		return archive_failed(out);
@@ -306,7 +303,7 @@ int initrd_make(
 	if (r == 0)
 		r = choose_modules(&modules, tree, o);
 	if (r == 0)
-		r = archive_out_open(&out, o->zstd, cpio);
+		r = archive_out_open(&out, cpio);
 	if (r == 0)
 		r = add_all(&out, o, &modules);
 	if (r == 0 && archive_write_close(out.archive) != ARCHIVE_OK)

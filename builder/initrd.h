@@ -17,7 +17,6 @@
 struct initrd_options {
 	const char *kernel;  /* VERSION of usr/lib/modules/VERSION */
 	const char *drivers; /* storage drivers: "virtio", "cloud" or "generic" */
-	bool zstd;           /* compress the archive; most modules are already */
 	const struct initrd_trust *trust; /* NULL: nobody */
 	struct policy policy;
 };
