@@ -7,6 +7,7 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/statvfs.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -38,17 +39,27 @@ static uint64_t bytes_free(const struct file *file)
 #define IDLE_LIMIT  5
 #define NEARLY_FULL (1 << 20)
 
+/* Whether it ended, within a second. */
+static bool has_ended(const struct child *child)
+{
+	struct pollfd ended = {.fd = child->pidfd, .events = POLLIN};
+	siginfo_t how = {0};
+	poll(&ended, 1, 1000);
+	/* Asked, as there are no such descriptors on old kernels and in valgrind. */
+	int flags = WEXITED | WNOHANG | WNOWAIT;
+	return waitid(P_PID, (id_t)child->pid, &how, flags) < 0 || how.si_pid != 0;
+}
+
 /*
  * One thread of mkfs.erofs 1.8 that cannot write lets the others wait for it for ever: it
  * is ended when it has used no processor time for a while, and the disk is full.
  */
 static int wait_for(const struct filesystem_job *job, struct child *child)
 {
-	struct pollfd ended = {.fd = child->pidfd, .events = POLLIN};
 	struct timespec used = {0}, before = {0};
 	clockid_t clock;
 	int idle = 0, r = clock_getcpuclockid(child->pid, &clock);
-	while (r == 0 && idle < IDLE_LIMIT && poll(&ended, 1, 1000) <= 0) {
+	while (r == 0 && idle < IDLE_LIMIT && !has_ended(child)) {
 		if ((r = interrupt_check()) < 0)
 			break;
 		clock_gettime(clock, &used);
