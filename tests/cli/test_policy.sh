@@ -218,7 +218,7 @@ test_installation_steps() {
 
 # Runs a command in whose eyes Cairn is installed in /usr/local.
 installed() {
-	timeout 100 unshare -m sh -c 'mount --bind "$0" /usr/local && exec "$@"' "$T/local" "$@"
+	PATH=/usr/local/bin:$PATH timeout 100 unshare -m sh -c 'mount --bind "$0" /usr/local && exec "$@"' "$T/local" "$@"
 }
 
 # By mkosi itself, which copies the base tree: no package is installed.
