@@ -121,8 +121,10 @@ static void take_back(struct output *o)
 	const char *name = path_base(o->path);
 	if (o->placed == OUTPUT_NEW)
 		path_unlink_same(o->dirfd, name, o->file.fd);
-	if (o->placed == OUTPUT_EXCHANGED)
-		path_exchange(o->dirfd, o->temporary, name);
+	/* If it cannot, what was replaced is the temporary one, and must stay. */
+	if (o->placed == OUTPUT_EXCHANGED &&
+		path_exchange(o->dirfd, o->temporary, name) < 0)
+		return;
 	if (o->temporary[0])
 		unlinkat(o->dirfd, o->temporary, 0);
 }

@@ -66,7 +66,7 @@ static const uint8_t *digest_of(const struct hash_tree *t, unsigned level, uint6
 
 /* ---- checking ---------------------------------------------------------------------- */
 
-static int is_wrong(const struct hash_tree *t, unsigned level, uint64_t i)
+static int wrong_block(const struct hash_tree *t, unsigned level, uint64_t i)
 {
 	uint64_t block = t->layout.levels[level].first + i;
 	return error_set(STATUS_CONTENT, EBADMSG,
@@ -87,7 +87,7 @@ static int check_blocks(const struct hash_tree *t, unsigned level, uint64_t i,
 		for (size_t k = 0; k < batch; k++)
 			if (memcmp(digests + k * HASH_MAX_SIZE,
 				    digest_of(t, level, i + k), t->layout.digest_size))
-				return is_wrong(t, level, i + k);
+				return wrong_block(t, level, i + k);
 		blocks += batch * t->block_size;
 		i += batch;
 		n -= batch;
